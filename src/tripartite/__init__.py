@@ -1,0 +1,1 @@
+"""Differentiable neurons, astrocytes and tripartite synapses on JAX."""

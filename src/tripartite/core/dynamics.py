@@ -1,0 +1,116 @@
+"""What every model in this library is: a state, its derivative, and what happens between steps."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, PyTree
+
+from tripartite.core.parameters import AbstractParametrised
+
+
+class Relaxation(eqx.Module):
+    """The coefficients of `dy/dt = drive - decay * y`, leaf by leaf.
+
+    A leaky integrator with a time-varying drive and a time-varying leak. Returning the two
+    coefficients, rather than their combination, is what lets an exponential solver step stably.
+
+    **Arguments:**
+
+    - `drive`: same structure as the state; unit of each leaf: its state's unit per ms.
+    - `decay`: same structure as the state, non-negative; unit: 1/ms.
+    - `blocks`: one integer (or `None`: held) per leaf of the state, filled in by the solver's term.
+    """
+
+    drive: PyTree[Array]
+    decay: PyTree[Array]
+    blocks: tuple[int | None, ...] = eqx.field(static=True, default=())
+
+    def derivative(self, y: PyTree[Array]) -> PyTree[Array]:
+        """`drive - decay * y`, in each state's unit per ms."""
+        return jax.tree.map(lambda a, b, x: a - b * x, self.drive, self.decay, y)
+
+
+class AbstractDynamics(AbstractParametrised):
+    """Anything that can be solved: `dy/dt = vector_field(t, y, u)`, with `jump` between steps.
+
+    Implement `init` and `vector_field` (or inherit from `AbstractRelaxation` and implement
+    `relax`). Everything else has a default: one block, no jump, units unknown, and a record of
+    the whole state.
+    """
+
+    @abc.abstractmethod
+    def init(self) -> PyTree[Array]:
+        """A state to start from: arrays of the parameters' dtype."""
+
+    @abc.abstractmethod
+    def vector_field(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
+        """The derivative of the state, per ms, with the state's structure.
+
+        **Arguments:** `t` in ms; `y` the state; `u` the input, as the model defines it.
+        """
+
+    def blocks(self) -> PyTree[int | None]:
+        """The order in which a fixed step sweeps the states: a tree prefix of the state.
+
+        `None` marks a state that is held between jumps and never integrated.
+        """
+        return 0
+
+    def jump(self, t: Array, before: PyTree[Array], y: PyTree[Array], u: Any) -> PyTree[Array]:
+        """What happens at the end of a step (resets, clocks): the state after the jump.
+
+        **Arguments:** `t` the end of the step in ms; `before` the state at its start; `y` the
+        state at its end; `u` the input at `t`. Applied on fixed steps only.
+        """
+        return y
+
+    def units(self) -> PyTree[str] | None:
+        """The unit of each state: a tree prefix of the state, or `None` if undeclared."""
+        return None
+
+    def input_units(self) -> PyTree[str] | None:
+        """The unit of each input: a tree prefix of `u`, or `None` if undeclared."""
+        return None
+
+    def ports(self, y: PyTree[Array]) -> dict[str, PyTree[Array]]:
+        """What is recorded when nothing is asked for: named read-only functions of the state."""
+        return {"y": y}
+
+
+class AbstractRelaxation(AbstractDynamics):
+    """Dynamics of the form `dy/dt = drive - decay * y`: implement `relax`, and nothing twice."""
+
+    @abc.abstractmethod
+    def relax(self, t: Array, y: PyTree[Array], u: Any) -> Relaxation:
+        """The drive and the decay of every state, at time `t` (ms), state `y` and input `u`."""
+
+    def vector_field(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
+        """`drive - decay * y`, derived from `relax`."""
+        return self.relax(t, y, u).derivative(y)
+
+
+def prefix_leaves(prefix: PyTree[Any], tree: PyTree[Array]) -> tuple[Any, ...]:
+    """Spreads a tree prefix (of blocks, of units) over the leaves of a state.
+
+    **Raises:** `ValueError` if `prefix` is not a prefix of `tree`.
+    """
+    spread: list[Any] = []
+
+    def add(value: Any, subtree: PyTree[Array]) -> None:
+        spread.extend([value] * len(jax.tree.leaves(subtree)))
+
+    try:
+        jax.tree.map(add, prefix, tree, is_leaf=lambda x: x is None or isinstance(x, str))
+    except ValueError as error:
+        raise ValueError(
+            f"{prefix} is not a tree prefix of a state of structure {jax.tree.structure(tree)}: "
+            "give one value for the whole state, or one for each of its fields."
+        ) from error
+    return tuple(spread)
+
+
+def has_jump(model: AbstractDynamics) -> bool:
+    """Whether the model's class defines a `jump` of its own."""
+    return type(model).jump is not AbstractDynamics.jump

@@ -1,0 +1,39 @@
+"""Checks of what a user passes in: each names what was given, what is needed and what to do."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether `value` holds numbers now, rather than standing for them inside `jit`."""
+    return not isinstance(value, jax.core.Tracer)
+
+
+def concrete_float(name: str, value: Any) -> float:
+    """`value` as a finite Python number.
+
+    **Raises:** `ValueError` if it is traced, not a scalar, or not finite.
+    """
+    if not is_concrete(value):
+        raise ValueError(
+            f"{name} must be a number known before tracing, got a traced value: it fixes the "
+            "number of steps. Pass it as a Python float."
+        )
+    array = np.asarray(value)
+    if array.shape != () or array.dtype.kind not in "iuf" or not np.isfinite(array):
+        raise ValueError(f"{name} must be a finite number in ms, got {value!r}.")
+    return float(array)
+
+
+def require_finite(name: str, value: Any, remedy: str) -> None:
+    """**Raises:** `ValueError` if a concrete array holds a NaN or an infinity."""
+    if is_concrete(value):
+        values = np.asarray(value)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise ValueError(
+                f"{name} must be finite, got {values.ravel()[bad[0]]} at flat index {bad[0]} "
+                f"({bad.size} such values): {remedy}."
+            )

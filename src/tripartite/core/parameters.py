@@ -1,0 +1,115 @@
+"""Parameters: strongly typed array fields with a unit and a source."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tripartite.core.units import Unit
+
+_MARK = "tripartite_parameter"
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterInfo:
+    """What a parameter's field knows about itself."""
+
+    unit: str
+    source: str
+    doc: str
+    positive: bool
+    trainable: bool
+
+
+def _strong(value: Any) -> Any:
+    """Python numbers and NumPy arrays become arrays of a definite dtype; the rest passes."""
+    if isinstance(value, bool | int | float | np.generic | np.ndarray | list | tuple):
+        array = np.asarray(value)
+        if array.dtype == object:
+            raise ValueError(f"a parameter must be a number or an array of numbers, got {value!r}.")
+        if np.ndim(value) == 0 or not np.issubdtype(array.dtype, np.floating):
+            return jnp.asarray(array, dtype=jnp.result_type(float))
+    if isinstance(value, jax.Array | np.ndarray):
+        return jnp.asarray(value, dtype=value.dtype)
+    return value
+
+
+def parameter(
+    default: float | None,
+    unit: str,
+    *,
+    source: str = "",
+    doc: str = "",
+    positive: bool = False,
+    trainable: bool = True,
+) -> Any:
+    """Declares a parameter of a model: an array field with a unit.
+
+    A Python number given for it becomes an array of the default floating dtype, so that a new
+    value never recompiles and every parameter can be differentiated.
+
+    **Arguments:**
+
+    - `default`: its default value in `unit`; `None` makes it required.
+    - `unit`: such as `"mV"`, `"mS/cm2"`, `"1/ms"`, or `"1"` for a pure number. It must belong to
+        the library's coherent system (ms, mV, uM; uA/cm2 or pA); see `tripartite.core.units`.
+    - `source`: where the default comes from.
+    - `positive`: the value must be greater than zero; checked when the model is made.
+    - `trainable`: `False` for what a fit should leave alone.
+
+    **Raises:** `ValueError` for a unit outside the coherent system.
+    """
+    Unit(unit).assert_coherent()
+    info = ParameterInfo(unit, source, doc, positive, trainable)
+    if default is None:
+        return eqx.field(converter=_strong, metadata={_MARK: info})
+    return eqx.field(
+        converter=_strong, default_factory=lambda: _strong(default), metadata={_MARK: info}
+    )
+
+
+def parameters_of(module: eqx.Module) -> Iterator[tuple[str, ParameterInfo, Any]]:
+    """Yields `(name, info, value)` for each parameter declared on this one module."""
+    for field in dataclasses.fields(module):
+        info = field.metadata.get(_MARK)
+        if info is not None:
+            yield field.name, info, getattr(module, field.name)
+
+
+class AbstractParametrised(eqx.Module):
+    """A module whose parameters are checked when it is made.
+
+    **Raises:** `ValueError` if a parameter is not finite, or not positive where it must be.
+    """
+
+    def __check_init__(self) -> None:
+        for name, info, value in parameters_of(self):
+            _check_value(type(self).__name__, name, info, value)
+
+
+def _check_value(owner: str, name: str, info: ParameterInfo, value: Any) -> None:
+    if isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array | np.ndarray):
+        return
+    values = np.asarray(value)
+    if not np.issubdtype(values.dtype, np.inexact):
+        return
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"{owner}.{name} must be finite, got {values} {info.unit}: remove the NaN or infinity."
+        )
+    if info.positive and not np.all(values > 0):
+        raise ValueError(
+            f"{owner}.{name} must be positive, got {values} {info.unit}: give a value above 0."
+        )
+
+
+def astype(tree: Any, dtype: Any) -> Any:
+    """Casts every floating-point array of a model or a stimulus to `dtype`."""
+    return jax.tree.map(
+        lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x,
+        tree,
+    )
