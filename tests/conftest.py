@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # Compilation is most of the suite's time: a second run reads its executables from here.
-    if config.cache is not None:
+    if config.pluginmanager.has_plugin("cacheprovider"):
         cache: Path = config.cache.mkdir("xla")
         jax.config.update("jax_compilation_cache_dir", str(cache))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

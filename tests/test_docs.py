@@ -1,0 +1,94 @@
+"""Every Python block of the README and of the documentation runs.
+
+The blocks of one page run in order and share their names. A block that shows a mistake is followed
+by a fenced block of the language `error`, whose text its exception must contain:
+
+    ```python
+    tp.cells.HodgkinHuxley(capacitance=-1.0)
+    ```
+
+    ```error
+    capacitance must be positive
+    ```
+"""
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Indented fences are those inside tabs and admonitions.
+FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```[ ]*$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(text: str) -> list[tuple[int, str, str]]:
+    """The fenced blocks of a page: the line each starts at, its language, its text."""
+    found = []
+    for match in FENCE.finditer(text):
+        indent, language, body = match.groups()
+        line = text.count("\n", 0, match.start()) + 1
+        found.append((line, language, re.sub(f"^{indent}", "", body, flags=re.MULTILINE)))
+    return found
+
+
+def run_page(text: str, name: str) -> None:
+    """Runs a page's blocks; raises what an unannounced block raises, at its line of the page."""
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    page = [*blocks(text), (0, "end", "")]
+    for (line, language, body), following in itertools.pairwise(page):
+        if language != "python":
+            continue
+        code = compile("\n" * line + body, name, "exec")
+        if following[1] != "error":
+            exec(code, namespace)
+            continue
+        with pytest.raises(Exception) as raised:
+            exec(code, namespace)
+        shown, expected = (" ".join(s.split()) for s in (str(raised.value), following[2]))
+        assert expected and expected in shown, f"{name}:{following[0]}: shows another error"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_runs(page, monkeypatch, tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    run_page(page.read_text(), str(page))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\nassert False\n```\n",
+        "```python\nx = 1\n```\ntext\n```python\nassert x == 2\n```\n",
+        '=== "tab"\n\n    ```python\n    assert False\n    ```\n',
+        "```python\nraise ValueError('this')\n```\n\n```error\nthat\n```\n",
+        "```python\nraise ValueError('this')\n```\n\n```error\n```\n",
+    ],
+    ids=["plain", "second", "indented", "another error", "empty error"],
+)
+def test_a_wrong_page_fails(text):
+    with pytest.raises(AssertionError):
+        run_page(text, "page.md")
+
+
+def test_an_error_that_does_not_come_fails():
+    with pytest.raises(pytest.fail.Exception):
+        run_page("```python\nx = 1\n```\n\n```error\nthis\n```\n", "page.md")
+
+
+def test_a_right_page_passes():
+    run_page(
+        "```python\nx = 1\n```\n```bash\nnot python\n```\n```python\nassert x == 1\n```\n"
+        "```python\nraise ValueError('this one')\n```\n\n```error\nthis\none\n```\n",
+        "page.md",
+    )
+
+
+def test_the_line_of_a_failure_is_that_of_the_page():
+    with pytest.raises(ZeroDivisionError) as raised:
+        run_page("# Title\n\n```python\nx = 1\nx / 0\n```\n", "page.md")
+    assert raised.traceback[-1].lineno == 4  # counted from 0
