@@ -15,13 +15,16 @@ from tripartite.core.parameters import (
     parameter,
     parameters_of,
 )
+from tripartite.core.ports import Membrane, as_membrane
 
 __all__ = [
     "AbstractDynamics",
     "AbstractParametrised",
     "AbstractRelaxation",
+    "Membrane",
     "ParameterInfo",
     "Relaxation",
+    "as_membrane",
     "astype",
     "errors",
     "has_jump",

@@ -37,3 +37,7 @@ def require_finite(name: str, value: Any, remedy: str) -> None:
                 f"{name} must be finite, got {values.ravel()[bad[0]]} at flat index {bad[0]} "
                 f"({bad.size} such values): {remedy}."
             )
+
+
+class SolveError(RuntimeError):
+    """A solve that failed: the message names the state, its unit, the time and what to try."""

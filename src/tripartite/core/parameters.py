@@ -113,3 +113,17 @@ def astype(tree: Any, dtype: Any) -> Any:
         lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x,
         tree,
     )
+
+
+def signal(default: float | None = None) -> Any:
+    """Declares an array field of a stimulus, in the unit of the model's input (or ms for times).
+
+    Like `parameter`, without a unit of its own: the same step can drive a cell in uA/cm2 or in pA.
+    """
+
+    def convert(value: Any) -> Any:
+        return jax.tree.map(_strong, value, is_leaf=lambda x: isinstance(x, list))
+
+    if default is None:
+        return eqx.field(converter=convert)
+    return eqx.field(converter=convert, default_factory=lambda: _strong(default))

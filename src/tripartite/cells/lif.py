@@ -1,0 +1,90 @@
+"""The leaky integrate-and-fire cell, reset by the clock of a fixed step."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from tripartite.cells.base import AbstractCell
+from tripartite.core import Relaxation, as_membrane, parameter
+from tripartite.core.errors import is_concrete
+
+_VOGELS = "Vogels & Abbott 2005; Brette et al. 2007, benchmark 1"
+
+
+class LIFState(NamedTuple):
+    """`v` in mV; `wait`, the refractory time left, in ms; `spike`, 1 on a step that fired."""
+
+    v: Array
+    wait: Array
+    spike: Array
+
+
+class LIF(AbstractCell):
+    """`C dv/dt = -g_L (v - E_L) + I`; at `v >= threshold`, v returns to `reset` and waits there.
+
+    The threshold is looked at once per step, so spike times lie on the grid of the fixed step that
+    this cell needs (`dt=`). During the refractory time v is held.
+
+    **Raises:** `ValueError` if a capacitance, conductance or refractory time is not positive, or
+    if the threshold does not exceed the reset.
+    """
+
+    capacitance: Array = parameter(1.0, "uF/cm2", positive=True, source=_VOGELS)
+    leak: Array = parameter(0.05, "mS/cm2", positive=True, source=_VOGELS)
+    rest: Array = parameter(-60.0, "mV", source=_VOGELS)
+    threshold: Array = parameter(-50.0, "mV", source=_VOGELS)
+    reset: Array = parameter(-60.0, "mV", source=_VOGELS)
+    refractory: Array = parameter(5.0, "ms", positive=True, source=_VOGELS)
+
+    def __check_init__(self) -> None:
+        if not (is_concrete(self.threshold) and is_concrete(self.reset)):
+            return
+        if bool(jnp.any(self.threshold <= self.reset)):
+            raise ValueError(
+                f"LIF.threshold must exceed LIF.reset, got {self.threshold} and {self.reset} mV: "
+                "otherwise the cell fires on every step."
+            )
+
+    def init(self) -> LIFState:
+        """At rest, ready to fire."""
+        zero = jnp.zeros_like(self.rest)
+        return LIFState(self.rest, zero, zero)
+
+    def blocks(self) -> LIFState:
+        """v and the refractory clock move together; the spike flag only jumps."""
+        return LIFState(v=0, wait=0, spike=None)  # pyright: ignore[reportArgumentType]
+
+    def units(self) -> LIFState:
+        """mV, ms and a pure number."""
+        return LIFState(v="mV", wait="ms", spike="1")  # pyright: ignore[reportArgumentType]
+
+    def voltage(self, y: LIFState) -> Array:
+        """`v` in mV."""
+        return y.v
+
+    def ports(self, y: LIFState) -> dict[str, Array]:
+        """`v` in mV, and `spike`: 1 where the step that ends there fired."""
+        return {"v": y.v, "spike": y.spike}
+
+    def relax(self, t: Array, y: LIFState, u: Any) -> Relaxation:
+        """The leaky membrane while ready; while refractory, v is held and the clock runs down."""
+        membrane = as_membrane(u, y.v)
+        ready = jnp.where(y.wait > 0, 0.0, 1.0).astype(y.v.dtype)
+        zero = jnp.zeros_like(y.v)
+        drive = (self.leak * self.rest + membrane.current) / self.capacitance
+        decay = (self.leak + membrane.conductance) / self.capacitance
+        return Relaxation(
+            LIFState(ready * drive, ready - 1.0, zero), LIFState(ready * decay, zero, zero)
+        )
+
+    def jump(self, t: Array, before: LIFState, y: LIFState, u: Any) -> LIFState:
+        """Fires where v has reached the threshold, and starts the refractory clock."""
+        fired = y.v >= self.threshold
+        # Round-off of a few hundred subtractions of dt must not cost a step more.
+        wait = jnp.where(y.wait > 1e-4 * self.refractory, y.wait, 0.0)
+        return LIFState(
+            jnp.where(fired, self.reset, y.v),
+            jnp.where(fired, self.refractory, wait),
+            fired.astype(y.v.dtype),
+        )

@@ -1,0 +1,195 @@
+"""The theorem of He et al. (2024) as a cell: M channels are M + 1 time-varying integrators."""
+
+import abc
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from tripartite.cells.base import AbstractCell
+from tripartite.cells.conductance import ConductanceCell, sum_of
+from tripartite.core import Relaxation, as_membrane, parameter
+from tripartite.stimuli import AbstractStimulus
+
+_SOURCE = "He et al., Nature Computational Science 4, 584 (2024), and the authors' released code"
+
+
+class AbstractTVLIF(AbstractCell):
+    """Integrators whose sum is the voltage of a conductance cell, given its gates."""
+
+    @abc.abstractmethod
+    def collect(self, y: Any, v: Array) -> Any:
+        """The same state with all of the potential in its last unit, and voltage `v` (mV)."""
+
+
+class ShareState(NamedTuple):
+    """`shares`: each channel's part of the potential (mV); `drive`: the stimulus's; `gates`."""
+
+    shares: tuple[Array, ...]
+    drive: Array
+    gates: dict[str, PyTree[Array]]
+
+
+class TVLIF(AbstractTVLIF):
+    """Any conductance cell with M channels as M + 1 leaky integrators (share form).
+
+        C du_k/dt = -g_s(t) u_k + g_k(t) E_k    for each channel k
+        C du_I/dt = -g_s(t) u_I + I(t)
+        v = sum of u_k + u_I,    g_s = sum of g_k
+
+    All units share one time-varying time constant C / g_s. Adding the lines gives the conductance
+    cell's own equation, so v is its voltage for every input, and |u_k| never exceeds
+    max(|u_k(0)|, |E_k|). It holds for any Runge-Kutta or linear multistep method step by step, and
+    for the exponential steps of this library.
+
+    **Arguments:**
+
+    - `cell`: the conductance cell.
+    - `replay`: `None` drives the gates by the reconstructed voltage (closed loop); a stimulus of
+        value `[M]` (mS/cm2, in the order of `cell.channels`) replaces the gates by a record.
+
+    Source: the construction of He et al. (2024) in the form whose units do not drift.
+    """
+
+    cell: ConductanceCell
+    replay: AbstractStimulus | None = None
+
+    def init(self) -> ShareState:
+        """The channels' units empty and the stimulus's at the cell's initial voltage."""
+        y = self.cell.init()
+        gates = y.gates if self.replay is None else {}
+        return ShareState((jnp.zeros_like(y.v),) * len(self.cell.channels), y.v, gates)
+
+    def blocks(self) -> ShareState:
+        """As the cell's: the units first (and last), the gates in between."""
+        return ShareState(shares=0, drive=0, gates=1)  # pyright: ignore[reportArgumentType]
+
+    def units(self) -> ShareState:
+        """mV, mV and pure numbers."""
+        return ShareState("mV", "mV", "1")  # pyright: ignore[reportArgumentType]
+
+    def voltage(self, y: ShareState) -> Array:
+        """The sum of all units, mV."""
+        return sum_of((*y.shares, y.drive))
+
+    def collect(self, y: ShareState, v: Array) -> ShareState:
+        """All shares zero and `v` in the stimulus's unit: no later voltage changes if v is old."""
+        return ShareState(tuple(jnp.zeros_like(x) for x in y.shares), v, y.gates)
+
+    def relax(self, t: Array, y: ShareState, u: Any) -> Relaxation:
+        """Each unit: drive g_k E_k / C (or I / C), decay g_s / C."""
+        membrane = as_membrane(u, y.drive)
+        conductances = _conductances(self.cell, self.replay, t, y.gates)
+        drive, decay = _relax_gates(self.cell, y.gates, self.voltage(y))
+        capacitance = self.cell.capacitance
+        leak = (sum_of(conductances) + membrane.conductance) / capacitance
+        pulls = tuple(
+            g * e / capacitance
+            for g, e in zip(conductances, self.cell.reversals(), strict=True)
+        )
+        return Relaxation(
+            ShareState(pulls, membrane.current / capacitance, drive),
+            ShareState((leak,) * len(pulls), leak, decay),
+        )
+
+
+class DerivativeState(NamedTuple):
+    """`channels`: one unit per channel (mV); `synapse`: their derivative synapses, summed (mV);
+    `total`: the last unit (mV); `gates`."""
+
+    channels: tuple[Array, ...]
+    synapse: Array
+    total: Array
+    gates: dict[str, PyTree[Array]]
+
+
+class DerivativeTVLIF(AbstractTVLIF):
+    """The paper's own form: channel units, derivative synapses and a summing unit.
+
+        C du_k/dt = -g_0 (u_k - E_k) + g_0 I / g_s            for each channel k
+        df/dt     = sum over k of (g_k / g_0) du_k/dt
+        C du_4/dt = -g_s u_4 - g_s f + sum over k of g_k u_k
+        v = f + u_4
+
+    Exact in continuous time and step by step under any Runge-Kutta or linear multistep method;
+    under an exponential step it is first order in dt, where `TVLIF` stays exact. f and u_4 drift
+    apart by about 100 mV per spike, which costs float32 its last digits in long runs.
+
+    **Arguments:** as `TVLIF`; `unit_leak` (g_0) is the constant leak of the channel units.
+    """
+
+    cell: ConductanceCell
+    replay: AbstractStimulus | None = None
+    unit_leak: Array = parameter(1.0, "mS/cm2", positive=True, source=_SOURCE)
+
+    def init(self) -> DerivativeState:
+        """Everything empty but the last unit, which starts at the cell's initial voltage."""
+        y = self.cell.init()
+        zero = jnp.zeros_like(y.v)
+        gates = y.gates if self.replay is None else {}
+        return DerivativeState((zero,) * len(self.cell.channels), zero, y.v, gates)
+
+    def blocks(self) -> DerivativeState:
+        """The units first (and last), the gates in between."""
+        return DerivativeState(0, 0, 0, 1)  # pyright: ignore[reportArgumentType]
+
+    def units(self) -> DerivativeState:
+        """mV, and pure numbers."""
+        return DerivativeState("mV", "mV", "mV", "1")  # pyright: ignore[reportArgumentType]
+
+    def voltage(self, y: DerivativeState) -> Array:
+        """`f + u_4`, mV."""
+        return y.synapse + y.total
+
+    def collect(self, y: DerivativeState, v: Array) -> DerivativeState:
+        """The synapses empty and `v` in the last unit: it removes the drift."""
+        return DerivativeState(y.channels, jnp.zeros_like(y.synapse), v, y.gates)
+
+    def relax(self, t: Array, y: DerivativeState, u: Any) -> Relaxation:
+        """The three lines above; an external conductance joins the last unit's leak."""
+        membrane = as_membrane(u, y.total)
+        conductances = _conductances(self.cell, self.replay, t, y.gates)
+        drive, decay = _relax_gates(self.cell, y.gates, self.voltage(y))
+        capacitance, g_0 = self.cell.capacitance, self.unit_leak
+        rate = g_0 / capacitance
+        push = membrane.current / sum_of(conductances)
+        targets = tuple(e + push for e in self.cell.reversals())
+        slopes = tuple(rate * (a - x) for a, x in zip(targets, y.channels, strict=True))
+        synapse = sum_of(g * s for g, s in zip(conductances, slopes, strict=True)) / g_0
+        leak = (sum_of(conductances) + membrane.conductance) / capacitance
+        weighted = sum_of(g * x for g, x in zip(conductances, y.channels, strict=True))
+        return Relaxation(
+            DerivativeState(
+                tuple(rate * a for a in targets),
+                synapse,
+                weighted / capacitance - leak * y.synapse,
+                drive,
+            ),
+            DerivativeState(
+                tuple(rate + jnp.zeros_like(x) for x in y.channels),
+                jnp.zeros_like(y.synapse),
+                leak,
+                decay,
+            ),
+        )
+
+
+def _conductances(
+    cell: ConductanceCell,
+    replay: AbstractStimulus | None,
+    t: Array,
+    gates: dict[str, PyTree[Array]],
+) -> tuple[Array, ...]:
+    if replay is None:
+        return cell.conductances(gates)
+    record = replay(t)
+    if record.shape[:1] != (len(cell.channels),):
+        raise ValueError(
+            f"replay must give one conductance per channel, shape [{len(cell.channels)}], got "
+            f"{record.shape}: stack the traces in the order of cell.channels."
+        )
+    return tuple(record)
+
+
+def _relax_gates(cell: ConductanceCell, gates: dict[str, PyTree[Array]], v: Array) -> Any:
+    return cell.relax_gates(gates, v) if gates else (gates, gates)

@@ -1,0 +1,93 @@
+"""What a failed solve says: which state, in which unit, at what time, and what to try."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from tripartite.core import AbstractDynamics, prefix_leaves
+from tripartite.core.errors import SolveError, is_concrete
+from tripartite.stimuli import AbstractStimulus
+
+
+class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
+    """diffrax's results, and one more."""
+
+    non_finite = (
+        "A state became infinite or NaN. Try a smaller dt, or adaptive steps (dt=None), and check "
+        "the size of the stimulus."
+    )
+
+
+def check_result(
+    solution: diffrax.Solution,
+    model: AbstractDynamics,
+    stimulus: AbstractStimulus,
+    y0: PyTree[Array],
+    *,
+    throw: bool,
+) -> diffrax.Solution:
+    """Adds `non_finite` to the solution's result, and raises if it failed and `throw` is set.
+
+    **Raises:** `SolveError` outside `jit`, with the time; inside, an Equinox run-time error that
+    names the state.
+    """
+    bad = jnp.stack([~jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(solution.stats["y1"])])
+    failed = solution.result != diffrax.RESULTS.successful
+    result = RESULTS.promote(solution.result)
+    # A solve that stopped early leaves its final state unset: that is not a divergence.
+    result = RESULTS.where(~failed & jnp.any(bad), RESULTS.non_finite, result)
+    solution = eqx.tree_at(lambda s: s.result, solution, result, is_leaf=_is_result)
+    if not throw:
+        return solution
+    names = state_names(model, y0)
+    if is_concrete(bad) and is_concrete(failed):
+        if bool(failed) or bool(jnp.any(bad)):
+            raise SolveError(_report(solution, model, stimulus, names, np.asarray(bad)))
+        return solution
+    messages = [f"{name} is infinite or NaN at t1. {RESULTS[RESULTS.non_finite]}" for name in names]
+    ys = eqx.branched_error_if(solution.ys, ~failed & jnp.any(bad), jnp.argmax(bad), messages)
+    ys = solution.result.error_if(ys, failed)
+    return eqx.tree_at(lambda s: s.ys, solution, ys)
+
+
+def _is_result(x: Any) -> bool:
+    return isinstance(x, eqx.Enumeration) or type(x).__name__ == "EnumerationItem"
+
+
+def state_names(model: AbstractDynamics, y0: PyTree[Array]) -> list[str]:
+    """`"state .gates['sodium']['m'] (1)"` and so on, one for each leaf of the state."""
+    units = model.units()
+    leaves = jax.tree_util.tree_leaves_with_path(y0)
+    spread = ("unit undeclared",) * len(leaves) if units is None else prefix_leaves(units, y0)
+    return [
+        f"state {jax.tree_util.keystr(path) or 'y'} ({unit})"
+        for (path, _), unit in zip(leaves, spread, strict=True)
+    ]
+
+
+def _report(
+    solution: diffrax.Solution,
+    model: AbstractDynamics,
+    stimulus: AbstractStimulus,
+    names: list[str],
+    bad: np.ndarray,
+) -> str:
+    what = RESULTS[solution.result]
+    ts = np.asarray(solution.ts)
+    finite = np.isfinite(ts)
+    for leaf in jax.tree.leaves(solution.ys):
+        values = np.asarray(leaf).reshape(len(ts), -1)
+        finite &= np.all(np.isfinite(values), axis=1)
+    last = ts[finite][-1] if finite.any() else ts[0]
+    del stimulus
+    steps = int(solution.stats["num_steps"])
+    where = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
+    return (
+        f"{type(model).__name__}: the solve failed after {last:.6g} ms (last good record, "
+        f"{steps} steps). {where[0] if where else ''} {what}"
+    )

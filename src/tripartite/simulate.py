@@ -1,0 +1,282 @@
+"""One verb over diffrax: solver choice, recording, progress and failure report."""
+
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump
+from tripartite.core.errors import concrete_float, is_concrete, require_finite
+from tripartite.failures import check_result
+from tripartite.solvers import (
+    AbstractExponential,
+    ClassicalRK4,
+    FixedSteps,
+    Jumping,
+    SymmetricExponential,
+    term_for,
+)
+from tripartite.stimuli import AbstractStimulus, as_stimulus
+
+# So many records at most where `save_every` is not given.
+_RECORDS = 20_000
+# And at least this often in an adaptive solve (ms): a spike is about 1 ms wide.
+_GRID = 0.1
+
+Record = Callable[[PyTree[Array]], PyTree[Array]] | dict[str, Any] | str | None
+
+
+class _Probe(eqx.Module):
+    """What is recorded: a function of `(t, y, args)` as diffrax wants it."""
+
+    model_ports: bool = eqx.field(static=True)
+    functions: Any = eqx.field(static=True)
+
+    def __call__(self, t: Array, y: PyTree[Array], args: Any) -> PyTree[Array]:
+        if self.functions is None:
+            return args[0].ports(y) if self.model_ports else y
+        if callable(self.functions):
+            return self.functions(y)
+        return {name: function(y) for name, function in self.functions}
+
+
+def simulate(
+    model: AbstractDynamics,
+    stimulus: Any = None,
+    *,
+    t1: float,
+    t0: float = 0.0,
+    y0: PyTree[Array] | None = None,
+    dt: float | None = None,
+    save_every: float | None = None,
+    record: Record = None,
+    solver: diffrax.AbstractSolver | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-6,
+    max_steps: int = 1_000_000,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+    progress: bool = False,
+    throw: bool = True,
+) -> diffrax.Solution:
+    """Solves a model from `t0` to `t1` and records it.
+
+    `dt=None`: adaptive steps with error control, clipped to the stimulus's jumps (Tsit5).
+    `dt=...`: fixed steps with the symmetric exponential sweep, counted in integers.
+
+    **Arguments:**
+
+    - `model`: any dynamics of this library or of your own.
+    - `stimulus`: a number, an array (one per unit), a `tripartite.stimuli` object, or nothing.
+    - `t0`, `t1`: ms.
+    - `y0`: the state to start from; by default `model.init()`.
+    - `dt`: the fixed step in ms; `t1 - t0` must be a whole number of them.
+    - `save_every`: ms between records; by default every step, or 0.1 ms in an adaptive solve,
+        thinned to at most 20,000 records.
+    - `record`: nothing for the model's own ports (`sol.ys["v"]`); `"state"` for everything; a
+        function of the state; or `{name: function}`.
+    - `solver`: any diffrax solver, or one of `tripartite.solvers`.
+    - `rtol`, `atol`: tolerances of an adaptive solve (`atol` in each state's unit).
+    - `max_steps`: bound on an adaptive solve's steps.
+    - `adjoint`: how it is differentiated; by default `FixedSteps` or diffrax's recursive
+        checkpointing.
+    - `progress`: prints how far the solve has come.
+    - `throw`: raise if the solve fails; otherwise look at `sol.result`.
+
+    **Returns:** diffrax's `Solution`: `ts` in ms, `ys` the record (time first), `result`, and
+    `stats["y1"]`, the state at `t1`, from which another call can go on.
+
+    **Raises:** `ValueError` for input that cannot be solved; `core.errors.SolveError` for a solve
+    that failed, naming the state, its unit and the time.
+    """
+    begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
+    if end <= begin:
+        raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
+    y0 = model.init() if y0 is None else y0
+    dtype = _time_dtype(y0)
+    stimulus = as_stimulus(stimulus)
+    model, y0 = _checked(model, y0)
+    probe = _probe(model, record)
+    if dt is None:
+        if has_jump(model):
+            raise ValueError(
+                f"{type(model).__name__} jumps between steps (a reset or a clock) and needs a "
+                "fixed step: pass dt=, for example dt=0.05."
+            )
+        plan = _adaptive(solver, model, stimulus, (begin, end), save_every, rtol, atol, dtype)
+        plan |= {"max_steps": max_steps, "dt0": None}
+        plan["adjoint"] = adjoint or diffrax.RecursiveCheckpointAdjoint()
+    else:
+        plan = _fixed(solver, model, (begin, end), concrete_float("dt", dt), save_every, dtype)
+        plan["adjoint"] = adjoint or plan["adjoint"]
+    save = plan.pop("save")
+    subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
+    solution = diffrax.diffeqsolve(
+        t0=jnp.asarray(begin, dtype),
+        t1=jnp.asarray(end, dtype),
+        y0=y0,
+        args=(model, stimulus),
+        saveat=diffrax.SaveAt(subs=subs),
+        throw=False,
+        progress_meter=diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
+        **plan,
+    )
+    solution = _flattened(solution)
+    return check_result(solution, model, stimulus, y0, throw=throw)
+
+
+def _time_dtype(y0: PyTree[Array]) -> Any:
+    """Time takes the state's precision, so that no vector field has to cast it."""
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(y0) if eqx.is_inexact_array(leaf)}
+    if len(dtypes) != 1:
+        raise ValueError(
+            f"the state must have floating-point leaves of one dtype, got {sorted(map(str, dtypes))}: "
+            "make it from the parameters, or cast with tripartite.astype."
+        )
+    return dtypes.pop()
+
+
+def _checked(model: AbstractDynamics, y0: PyTree[Array]) -> tuple[AbstractDynamics, PyTree[Array]]:
+    expected = jax.tree.structure(eqx.filter_eval_shape(model.init))
+    if jax.tree.structure(y0) != expected:
+        raise ValueError(
+            f"y0 must have the structure of {type(model).__name__}.init(), {expected}, got "
+            f"{jax.tree.structure(y0)}."
+        )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(y0):
+        require_finite(f"y0{jax.tree_util.keystr(path)}", leaf, "start from finite values")
+    return model, y0
+
+
+def _probe(model: AbstractDynamics, record: Record) -> _Probe:
+    if record is None:
+        return _Probe(True, None)
+    if record == "state":
+        return _Probe(False, None)
+    if isinstance(record, dict) and all(callable(function) for function in record.values()):
+        return _Probe(False, tuple(record.items()))
+    if callable(record):
+        return _Probe(False, record)
+    raise ValueError(
+        'record must be None (the model\'s own ports), "state", a function of the state or a '
+        f"dictionary of such functions, got {record!r}."
+    )
+
+
+def _fixed(
+    solver: diffrax.AbstractSolver | None,
+    model: AbstractDynamics,
+    span: tuple[float, float],
+    dt: float,
+    save_every: float | None,
+    dtype: Any,
+) -> dict[str, Any]:
+    steps = _count(span, dt, dtype)
+    every = max(1, -(-steps // _RECORDS)) if save_every is None else _whole(save_every / dt)
+    if every < 1:
+        raise ValueError(
+            f"save_every must be a whole number of steps, got {save_every} ms with dt = {dt} ms: "
+            f"give a multiple of {dt} ms."
+        )
+    if solver is None:
+        solver = SymmetricExponential() if isinstance(model, AbstractRelaxation) else ClassicalRK4()
+    terms = term_for(model, solver)
+    return {
+        "terms": terms,
+        "solver": Jumping(solver) if has_jump(model) else solver,
+        "stepsize_controller": diffrax.ConstantStepSize(),
+        "adjoint": FixedSteps(steps, dt),
+        "dt0": jnp.asarray(dt, dtype),
+        "max_steps": steps,
+        "save": {"t0": True, "steps": min(every, steps), "t1": True},
+    }
+
+
+def _count(span: tuple[float, float], dt: float, dtype: Any) -> int:
+    begin, end = span
+    if dt <= 0:
+        raise ValueError(f"dt must be positive, got {dt} ms.")
+    spacing = float(np.spacing(np.asarray(max(abs(begin), abs(end)), dtype)))
+    if dt < 2 * spacing:
+        raise ValueError(
+            f"dt = {dt} ms is below the spacing of {np.dtype(dtype).name} numbers at {end} ms, "
+            f"{spacing:.3g} ms: take a larger dt, solve in pieces from t0 = 0, or use float64."
+        )
+    steps = _whole((end - begin) / dt)
+    if steps < 1:
+        raise ValueError(
+            f"t1 - t0 = {end - begin} ms must be a whole number of steps of dt = {dt} ms: take "
+            f"dt = {(end - begin) / max(1, round((end - begin) / dt)):.12g} or move t1."
+        )
+    return steps
+
+
+def _whole(ratio: float) -> int:
+    """`ratio` if it is a whole number to about nine digits, else 0."""
+    nearest = round(ratio)
+    return nearest if abs(ratio - nearest) <= 1e-9 * max(1.0, abs(ratio)) else 0
+
+
+def _adaptive(
+    solver: diffrax.AbstractSolver | None,
+    model: AbstractDynamics,
+    stimulus: AbstractStimulus,
+    span: tuple[float, float],
+    save_every: float | None,
+    rtol: float,
+    atol: float,
+    dtype: Any,
+) -> dict[str, Any]:
+    if isinstance(solver, AbstractExponential):
+        raise ValueError(
+            f"{type(solver).__name__} takes fixed steps: pass dt=, or choose a solver with an "
+            "error estimate such as diffrax.Tsit5()."
+        )
+    begin, end = span
+    if save_every is not None and concrete_float("save_every", save_every) <= 0:
+        raise ValueError(f"save_every must be positive, got {save_every} ms.")
+    spacing = max(_GRID, (end - begin) / _RECORDS) if save_every is None else save_every
+    intervals = max(1, int(np.floor((end - begin) / spacing * (1 + 1e-12))))
+    ts = begin + spacing * np.arange(intervals + 1)
+    if ts[-1] < end - 1e-9 * spacing:
+        ts = np.append(ts, end)
+    solver = diffrax.Tsit5() if solver is None else solver
+    return {
+        "terms": term_for(model, solver),
+        "solver": solver,
+        "stepsize_controller": _controller(stimulus, span, rtol, atol, dtype),
+        "save": {"ts": jnp.asarray(np.minimum(ts, end), dtype)},
+    }
+
+
+def _controller(
+    stimulus: AbstractStimulus, span: tuple[float, float], rtol: float, atol: float, dtype: Any
+) -> diffrax.AbstractStepSizeController:
+    controller = diffrax.PIDController(
+        rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype)
+    )
+    jumps = jnp.asarray(stimulus.jumps(), dtype)
+    if is_concrete(jumps):
+        inside = np.unique(np.asarray(jumps))
+        jumps = jnp.asarray(inside[(inside > span[0]) & (inside < span[1])], dtype)
+    else:
+        jumps = jnp.sort(jumps)
+    if jumps.size == 0:
+        return controller
+    return diffrax.ClipStepSizeController(controller, jump_ts=jumps)
+
+
+def _flattened(solution: diffrax.Solution) -> diffrax.Solution:
+    """`ts` and `ys` of the record alone; the final state goes to `stats["y1"]`."""
+    ts: Any = solution.ts
+    ys: Any = solution.ys
+    final = jax.tree.map(lambda x: x[0], ys["end"])
+    return eqx.tree_at(
+        lambda s: (s.ts, s.ys, s.stats),
+        solution,
+        (ts["record"], ys["record"], solution.stats | {"y1": final}),
+    )
