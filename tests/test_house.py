@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 60
 # Which part of the library may import which. Parts that are not named know only themselves.
 GRAMMAR = {"core"}
 MODELS = {*GRAMMAR, "stimuli", "channels", "cells", "astrocytes", "synapses", "networks"}
-VERBS = {"solvers", "simulate", "analysis", "summary"}
+VERBS = {"solvers", "failures", "simulate", "analysis", "summary"}
 USES = {"attention", "memory", "fit"}
 ALL_BELOW = {*MODELS, *VERBS, *USES}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synapses": {*GRAMMAR, "stimuli", "channels"},
     "networks": MODELS,
     "solvers": GRAMMAR,
-    "simulate": {*GRAMMAR, "solvers"},
+    "failures": {*GRAMMAR, "stimuli"},
+    "simulate": {*GRAMMAR, "stimuli", "solvers", "failures"},
     "analysis": GRAMMAR,
     "summary": GRAMMAR,
     **{use: {*MODELS, *VERBS} for use in USES},
@@ -121,6 +122,15 @@ def imports_run_downhill(source: Source) -> Iterator[str]:
             yield f"line {line}: {source.part} may not import {part}"
 
 
+def solving_knows_no_concrete_stimulus(source: Source) -> Iterator[str]:
+    if source.part not in {"solvers", "failures", "simulate"}:
+        return
+    for line, module, names in imports(source):
+        for name in names if module == "tripartite.stimuli" else ():
+            if not name.startswith("Abstract") and name != "as_stimulus":
+                yield f"line {line}: {source.part} may know AbstractStimulus, not {name}"
+
+
 def outsiders_use_public_names(source: Source) -> Iterator[str]:
     if source.part not in OUTSIDERS:
         return
@@ -128,8 +138,20 @@ def outsiders_use_public_names(source: Source) -> Iterator[str]:
     for line, module, names in imports(source):
         foreign = module.startswith("tripartite") and not f"{module}.".startswith(f"{own}.")
         hidden = any(n.startswith("_") and n != "__version__" for n in (*module.split("."), *names))
-        if foreign and (hidden or module.count(".") > 1):
+        if foreign and (hidden or not _is_public(module)):
             yield f"line {line}: {module} is not a public name"
+
+
+def _is_public(module: str) -> bool:
+    """Whether each package on the way to a module names the next in its `__all__`."""
+    package = LIBRARY
+    for depth, name in enumerate(module.split(".")[1:]):
+        text = (package / "__init__.py").read_text() if depth else ""
+        listed = re.search(r"__all__ = \[(.*?)\]", text, re.DOTALL)
+        if depth and (listed is None or f'"{name}"' not in listed.group(1)):
+            return False
+        package = package / name
+    return True
 
 
 def only_runtime_needs_at_import(source: Source) -> Iterator[str]:
@@ -202,13 +224,21 @@ def no_unwelcome_text(source: Source) -> Iterator[str]:
 
 def classes_are_abstract_or_final(source: Source, own: set[str]) -> Iterator[str]:
     """A class of this library is a base only if its name says Abstract."""
+    foreign = {
+        (alias.asname or alias.name).split(".")[0]
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if not alias.name.startswith("tripartite")
+    }
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.ClassDef):
             continue
         for base in node.bases:
-            name = ast.unparse(base).split("[")[0].split(".")[-1]
+            path = ast.unparse(base).split("[")[0].split(".")
+            name = path[-1]
             abstract = name.lstrip("_").startswith("Abstract") or name in EXTENSIBLE
-            if name in own and not abstract:
+            if name in own and path[0] not in foreign and not abstract:
                 yield f"line {node.lineno}: {node.name} extends the concrete class {name}"
 
 
@@ -222,6 +252,7 @@ EVERYWHERE: list[Rule] = [files_are_short, functions_are_short, no_unwelcome_tex
 IN_THE_LIBRARY: list[Rule] = [
     *EVERYWHERE,
     imports_run_downhill,
+    solving_knows_no_concrete_stimulus,
     outsiders_use_public_names,
     only_runtime_needs_at_import,
     no_banned_idiom,
@@ -279,7 +310,9 @@ PLANTED = [
     (imports_run_downhill, "import tripartite as tp", "attention"),
     (imports_run_downhill, "from ..proofs import Certificate", "attention"),
     (imports_run_downhill, "import tripartite.core", "unnamed"),
+    (solving_knows_no_concrete_stimulus, "from tripartite.stimuli import Step", "simulate"),
     (outsiders_use_public_names, "from tripartite.cells.tvlif import f", "proofs"),
+    (outsiders_use_public_names, "from tripartite.core.dynamics import Relaxation", "testing"),
     (outsiders_use_public_names, "from tripartite.cells import _rates", "cli"),
     (only_runtime_needs_at_import, "import matplotlib.pyplot as plt", "plots"),
     (only_runtime_needs_at_import, "from safetensors import numpy", "proofs"),
@@ -323,11 +356,12 @@ def test_class_rule_finds_a_planted_violation():
 
 WELCOME = '''
 """A path such as src/work/x is nobody's machine."""
-import jax.numpy as jnp
+import diffrax
 from tripartite.core import Relaxation
 class AbstractCell(eqx.Module): ...
 class LIF(AbstractCell): ...
 class State(NamedTuple): ...
+class RESULTS(diffrax.RESULTS): ...
 try:
     import_the_extra()
 except ImportError as error:
@@ -338,6 +372,11 @@ except ImportError as error:
 @pytest.mark.parametrize("rule", [*IN_THE_LIBRARY, no_global_configuration])
 def test_rule_accepts_what_is_fine(rule):
     assert list(rule(Source.of(WELCOME, "cells", "tripartite.cells"))) == []
+
+
+def test_outsiders_may_use_a_public_submodule():
+    text = "import tripartite as tp\nfrom tripartite.core.units import Unit\n"
+    assert not list(outsiders_use_public_names(Source.of(text, "testing", "tripartite.testing")))
 
 
 def test_class_rule_accepts_what_is_fine():
