@@ -2,13 +2,15 @@
 
 from importlib.metadata import version
 
-from tripartite import cells, channels, core, solvers, stimuli
+from tripartite import analysis, cells, channels, core, solvers, stimuli, testing
 from tripartite.core import astype
 from tripartite.simulate import simulate
+from tripartite.summary import summary
 
 __version__ = version("tripartite")
 __all__ = [
     "__version__",
+    "analysis",
     "astype",
     "cells",
     "channels",
@@ -16,4 +18,6 @@ __all__ = [
     "simulate",
     "solvers",
     "stimuli",
+    "summary",
+    "testing",
 ]

@@ -77,17 +77,35 @@ def _report(
     names: list[str],
     bad: np.ndarray,
 ) -> str:
-    what = RESULTS[solution.result]
+    reached = solution.stats["reached"]
+    steps = int(solution.stats["num_steps"])
+    reason = RESULTS[solution.result]
+    if bad.any():
+        lost = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
+        last = _last_finite_record(solution)
+        return (
+            f"{type(model).__name__}: {lost[0]} was last finite at {last:.6g} ms of "
+            f"{float(reached):.6g} ms ({steps} steps; {len(lost)} of {len(names)} states lost). "
+            f"{reason}"
+        )
+    y = solution.stats["y1"]
+    slopes = model.vector_field(reached, y, stimulus(reached))
+    # How fast each state moves against its own size: the fastest one limits the step.
+    rates = [
+        float(jnp.max(jnp.abs(d) / (1.0 + jnp.abs(x))))
+        for d, x in zip(jax.tree.leaves(slopes), jax.tree.leaves(y), strict=True)
+    ]
+    fastest = int(np.argmax(rates))
+    return (
+        f"{type(model).__name__}: the solve stopped at {float(reached):.6g} ms after {steps} "
+        f"steps, where {names[fastest]} moves fastest. {reason} Check the size of the stimulus, "
+        "loosen rtol, or use an implicit solver such as diffrax.Kvaerno5()."
+    )
+
+
+def _last_finite_record(solution: diffrax.Solution) -> float:
     ts = np.asarray(solution.ts)
     finite = np.isfinite(ts)
     for leaf in jax.tree.leaves(solution.ys):
-        values = np.asarray(leaf).reshape(len(ts), -1)
-        finite &= np.all(np.isfinite(values), axis=1)
-    last = ts[finite][-1] if finite.any() else ts[0]
-    del stimulus
-    steps = int(solution.stats["num_steps"])
-    where = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
-    return (
-        f"{type(model).__name__}: the solve failed after {last:.6g} ms (last good record, "
-        f"{steps} steps). {where[0] if where else ''} {what}"
-    )
+        finite &= np.all(np.isfinite(np.asarray(leaf).reshape(len(ts), -1)), axis=1)
+    return float(ts[finite][-1]) if finite.any() else float(ts[0])

@@ -271,12 +271,12 @@ def _controller(
 
 
 def _flattened(solution: diffrax.Solution) -> diffrax.Solution:
-    """`ts` and `ys` of the record alone; the final state goes to `stats["y1"]`."""
+    """`ts` and `ys` of the record alone; the state and time reached go to `stats`."""
     ts: Any = solution.ts
     ys: Any = solution.ys
     final = jax.tree.map(lambda x: x[0], ys["end"])
     return eqx.tree_at(
         lambda s: (s.ts, s.ys, s.stats),
         solution,
-        (ts["record"], ys["record"], solution.stats | {"y1": final}),
+        (ts["record"], ys["record"], solution.stats | {"y1": final, "reached": ts["end"][0]}),
     )

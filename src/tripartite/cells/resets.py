@@ -33,7 +33,7 @@ class ResettingTVLIF(AbstractCell):
     """
 
     inner: AbstractTVLIF
-    v_reset: Array | None
+    v_reset: Array | None = parameter(None, "mV")
     threshold: Array = parameter(0.0, "mV")
     rearm: Array = parameter(-20.0, "mV")
 
@@ -89,4 +89,4 @@ def true_reset(
     A Hodgkin-Huxley cell has no reset; its repolarisation is the reset. The error is of the order
     of the spike's height. **Arguments:** `threshold`, `v_reset` in mV.
     """
-    return ResettingTVLIF(tvlif, jnp.asarray(v_reset, jnp.result_type(float)), threshold)
+    return ResettingTVLIF(tvlif, v_reset, threshold)

@@ -12,6 +12,7 @@ import numpy as np
 from tripartite.core.units import Unit
 
 _MARK = "tripartite_parameter"
+_SIGNAL = "tripartite_signal"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +74,16 @@ def parameter(
 
 
 def parameters_of(module: eqx.Module) -> Iterator[tuple[str, ParameterInfo, Any]]:
-    """Yields `(name, info, value)` for each parameter declared on this one module."""
+    """Yields `(name, info, value)` for each parameter this one module has (not `None`)."""
     for field in dataclasses.fields(module):
         info = field.metadata.get(_MARK)
-        if info is not None:
+        if info is not None and getattr(module, field.name) is not None:
             yield field.name, info, getattr(module, field.name)
+
+
+def is_declared(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field was made by `parameter` or by `signal`."""
+    return _MARK in field.metadata or _SIGNAL in field.metadata
 
 
 class AbstractParametrised(eqx.Module):
@@ -124,6 +130,9 @@ def signal(default: float | None = None) -> Any:
     def convert(value: Any) -> Any:
         return jax.tree.map(_strong, value, is_leaf=lambda x: isinstance(x, list))
 
+    metadata = {_SIGNAL: True}
     if default is None:
-        return eqx.field(converter=convert)
-    return eqx.field(converter=convert, default_factory=lambda: _strong(default))
+        return eqx.field(converter=convert, metadata=metadata)
+    return eqx.field(
+        converter=convert, default_factory=lambda: _strong(default), metadata=metadata
+    )
