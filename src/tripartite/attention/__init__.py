@@ -1,0 +1,37 @@
+"""Attention computed by neurons and astrocytes: the circuit, its fixed point, feature maps."""
+
+from tripartite.attention.circuit import AttentionCircuit, CircuitState, Memory, Presented
+from tripartite.attention.exponential import GaussHermite, Hyperbolic, PositiveRandom
+from tripartite.attention.features import AbstractFeatureMap, EluPlusOne, OneProcessPerToken
+from tripartite.attention.fixed_point import fixed_point, linear_attention, softmax_attention
+from tripartite.attention.integrate import (
+    CircuitAttention,
+    Reading,
+    circuit_attention,
+    read,
+    write,
+)
+from tripartite.attention.signed import Taylor, Trigonometric
+
+__all__ = [
+    "AbstractFeatureMap",
+    "AttentionCircuit",
+    "CircuitAttention",
+    "CircuitState",
+    "EluPlusOne",
+    "GaussHermite",
+    "Hyperbolic",
+    "Memory",
+    "OneProcessPerToken",
+    "PositiveRandom",
+    "Presented",
+    "Reading",
+    "Taylor",
+    "Trigonometric",
+    "circuit_attention",
+    "fixed_point",
+    "linear_attention",
+    "read",
+    "softmax_attention",
+    "write",
+]
