@@ -13,7 +13,7 @@ _BRIGHTEST = 16
 
 
 class Digits(NamedTuple):
-    """Handwritten digits: pictures with brightness from 0 to 1 (dimensionless) and what they show."""
+    """Handwritten digits: pictures of brightness 0 to 1 (dimensionless), and what they show."""
 
     images: Float[Array, "pictures 8 8"]
     labels: Int[Array, " pictures"]
@@ -32,16 +32,14 @@ def load_digits() -> Digits:
     Brightness is a whole number of sixteenths, so it is exact in every floating-point precision.
     The pictures come in JAX's default precision (float64 where `jax_enable_x64` is on).
 
-    Returns:
-        `images` of shape (1797, 8, 8), in [0, 1], and `labels` of shape (1797,), 0 to 9.
+    Returns `images` of shape (1797, 8, 8), in [0, 1], and `labels` of shape (1797,), 0 to 9.
 
-    Source:
-        E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
-        Repository, 1998, doi 10.24432/C50P49, CC BY 4.0.
+    E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Repository, 1998, doi 10.24432/C50P49, CC BY 4.0.
     """
-    with resources.files("tripartite.proofs").joinpath("assets/digits.npz").open("rb") as file:
-        with np.load(file, allow_pickle=False) as stored:
-            images, labels = stored["images"], stored["labels"]
+    source = resources.files("tripartite.proofs").joinpath("assets/digits.npz")
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        images, labels = stored["images"], stored["labels"]
     return Digits(
         jnp.asarray(images, dtype=float) / _BRIGHTEST,
         jnp.asarray(labels, dtype=int),
@@ -54,11 +52,9 @@ def split_digits(labels: Int[Array, " pictures"]) -> Split:
     The order within each digit is that of raw 64-bit draws of PCG64, a stream which NumPy
     promises never to change; both index arrays are sorted.
 
-    Args:
-        labels: what each picture shows, shape (pictures,).
+    **Arguments:** `labels`, what each picture shows, shape (pictures,).
 
-    Returns:
-        `train` and `test`, index arrays that share no picture and together name every one.
+    Returns `train` and `test`: they share no picture and together name every one.
     """
     shown = np.asarray(labels)
     draws = np.random.PCG64(_SPLIT_SEED).random_raw(shown.size)
