@@ -1,0 +1,208 @@
+"""A pretrained BERT encoder from a local folder, with its attention left open.
+
+Architecture: Devlin et al. 2019 (arXiv 1810.04805); the post-norm encoder of Vaswani et al. 2017.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from tripartite.attention.checkpoint import BertConfig, Folder, open_tensors, read_config
+from tripartite.attention.fixed_point import softmax_attention
+from tripartite.core.errors import is_concrete
+
+HeadArray = Float[Array, "heads tokens d_head"]
+MaskedAttend = Callable[[HeadArray, HeadArray, HeadArray, Bool[Array, " tokens"]], HeadArray]
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "gelu_new": partial(jax.nn.gelu, approximate=True),
+    "gelu_pytorch_tanh": partial(jax.nn.gelu, approximate=True),
+    "relu": jax.nn.relu,
+}
+# How the fields below are spelt in a checkpoint, for those that differ.
+_SPELLINGS = {
+    "words": "embeddings.word_embeddings",
+    "positions": "embeddings.position_embeddings",
+    "types": "embeddings.token_type_embeddings",
+    "norm": "embeddings.LayerNorm",
+    "layers": "encoder.layer",
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "gather": "attention.output.dense",
+    "norm_attention": "attention.output.LayerNorm",
+    "widen": "intermediate.dense",
+    "narrow": "output.dense",
+    "norm_output": "output.LayerNorm",
+}
+
+
+def softmax_heads(
+    q: HeadArray, k: HeadArray, v: HeadArray, mask: Bool[Array, " tokens"]
+) -> HeadArray:
+    """`softmax_attention` of every head, over the tokens where `mask` is true."""
+    return jax.vmap(partial(softmax_attention, mask=mask))(q, k, v)
+
+
+class BertLayer(eqx.Module):
+    """One layer of the encoder: attention and a two-layer perceptron, each added and normalised."""
+
+    query: eqx.nn.Linear
+    key: eqx.nn.Linear
+    value: eqx.nn.Linear
+    gather: eqx.nn.Linear
+    norm_attention: eqx.nn.LayerNorm
+    widen: eqx.nn.Linear
+    narrow: eqx.nn.Linear
+    norm_output: eqx.nn.LayerNorm
+    heads: int = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+
+    def __init__(self, config: BertConfig, *, key: PRNGKeyArray):
+        width, hidden = config.hidden_size, config.intermediate_size
+        keys = jax.random.split(key, 6)
+        self.query, self.key, self.value, self.gather = (
+            eqx.nn.Linear(width, width, key=one) for one in keys[:4]
+        )
+        self.norm_attention = eqx.nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.widen = eqx.nn.Linear(width, hidden, key=keys[4])
+        self.narrow = eqx.nn.Linear(hidden, width, key=keys[5])
+        self.norm_output = eqx.nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.heads = config.num_attention_heads
+        self.activation = config.hidden_act
+
+    def _split_heads(self, x: Float[Array, "tokens width"]) -> HeadArray:
+        return x.reshape(x.shape[0], self.heads, -1).transpose(1, 0, 2)
+
+    def __call__(
+        self,
+        x: Float[Array, "tokens width"],
+        mask: Bool[Array, " tokens"],
+        attend: MaskedAttend,
+    ) -> Float[Array, "tokens width"]:
+        q, k, v = (
+            self._split_heads(jax.vmap(projection)(x))
+            for projection in (self.query, self.key, self.value)
+        )
+        scale = q.shape[-1] ** -0.25
+        attended = attend(q * scale, k * scale, v, mask).transpose(1, 0, 2).reshape(x.shape)
+        x = jax.vmap(self.norm_attention)(x + jax.vmap(self.gather)(attended))
+        y = ACTIVATIONS[self.activation](jax.vmap(self.widen)(x))
+        return jax.vmap(self.norm_output)(x + jax.vmap(self.narrow)(y))
+
+
+class BertEncoder(eqx.Module):
+    """A BERT encoder: token numbers in, the last hidden state out.
+
+    `encoder(token_ids, attention_mask, attend=...)`:
+
+    - `token_ids`: whole numbers of shape (tokens,), all of the first segment type.
+    - `attention_mask`: shape (tokens,), zero or `False` where a token is padding; by default all
+        are read. The hidden state at a padded token means nothing.
+    - `attend(q, k, v, mask)`: the attention; takes and returns arrays of shape
+        (heads, tokens, d_head), q and k each already divided by d_head^(1/4), and the mask as
+        booleans. By default softmax's.
+
+    Returns the last hidden state, shape (tokens, width). For a batch, `jax.vmap`.
+
+    **Raises:** `ValueError` for wrong shapes or dtypes, more tokens than positions, or token
+    numbers outside the vocabulary (under `jit`, an Equinox run-time error).
+    """
+
+    words: eqx.nn.Embedding
+    positions: eqx.nn.Embedding
+    types: eqx.nn.Embedding
+    norm: eqx.nn.LayerNorm
+    layers: tuple[BertLayer, ...]
+
+    def __init__(self, config: BertConfig, *, key: PRNGKeyArray):
+        words, positions, types, *layers = jax.random.split(key, 3 + config.num_hidden_layers)
+        width = config.hidden_size
+        self.words = eqx.nn.Embedding(config.vocab_size, width, key=words)
+        self.positions = eqx.nn.Embedding(config.max_position_embeddings, width, key=positions)
+        self.types = eqx.nn.Embedding(config.type_vocab_size, width, key=types)
+        self.norm = eqx.nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.layers = tuple(BertLayer(config, key=layer) for layer in layers)
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest text it has positions for."""
+        return self.positions.num_embeddings
+
+    def __call__(
+        self,
+        token_ids: Int[Array, " tokens"],
+        attention_mask: Bool[Array, " tokens"] | Int[Array, " tokens"] | None = None,
+        *,
+        attend: MaskedAttend = softmax_heads,
+    ) -> Float[Array, "tokens width"]:
+        ids = self._checked_ids(jnp.asarray(token_ids))
+        given = jnp.ones(ids.shape) if attention_mask is None else jnp.asarray(attention_mask)
+        mask = given.astype(bool)
+        if mask.shape != ids.shape:
+            raise ValueError(
+                f"attention_mask must have one entry for each token, got shape {mask.shape} for "
+                f"token_ids of shape {ids.shape}."
+            )
+        position, segment = self.positions.weight[: ids.size], self.types.weight[:1]
+        x = jax.vmap(self.norm)(self.words.weight[ids] + segment + position)
+        for layer in self.layers:
+            x = layer(x, mask, attend)
+        return x
+
+    def _checked_ids(self, ids: Int[Array, " tokens"]) -> Int[Array, " tokens"]:
+        if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
+            raise ValueError(
+                f"token_ids must be whole numbers of shape (tokens,), got shape {ids.shape} and "
+                f"dtype {ids.dtype}. For a batch, use jax.vmap."
+            )
+        if not 1 <= ids.size <= self.max_tokens:
+            raise ValueError(
+                f"the encoder reads 1 to {self.max_tokens} tokens, got {ids.size}. Cut the text "
+                "into shorter pieces."
+            )
+        outside = (ids < 0) | (ids >= self.words.num_embeddings)
+        message = (
+            f"token_ids must lie between 0 and {self.words.num_embeddings - 1}, the vocabulary of "
+            "this checkpoint. Use the tokenizer that came with it."
+        )
+        if not is_concrete(outside):
+            return eqx.error_if(ids, outside, message)
+        if bool(outside.any()):
+            raise ValueError(message)
+        return ids
+
+
+def load_bert(directory: Folder, dtype: DTypeLike = float) -> BertEncoder:
+    """Reads a local BERT checkpoint: `config.json` and `model.safetensors`.
+
+    Weights stored in half precision or bfloat16 are converted; a pooler or a task's head is left
+    out. Nothing is downloaded and nothing in the folder is executed.
+
+    **Arguments:**
+
+    - `directory`: the checkpoint's folder.
+    - `dtype`: precision of the weights; by default JAX's own (float64 under `jax_enable_x64`).
+
+    **Raises:** `ImportError` naming the `text` extra where it is missing; `ValueError` if the
+    folder or a file is missing or broken, the architecture, activation or position embedding is
+    not supported, or a tensor is absent, has an unexpected shape, or is not finite.
+    """
+    config = read_config(directory, tuple(ACTIVATIONS))
+    skeleton = eqx.filter_eval_shape(BertEncoder, config, key=jax.random.key(0))
+    with open_tensors(directory) as read:
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: jnp.asarray(read(_tensor_name(path), leaf.shape), dtype=dtype),
+            skeleton,
+        )
+
+
+def _tensor_name(path: tuple) -> str:
+    fields = jax.tree_util.keystr(path, simple=True, separator=".").split(".")
+    return ".".join(_SPELLINGS.get(field) or field for field in fields)
