@@ -12,7 +12,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
-from tripartite.failures import check_result
+from tripartite.failures import check_result, state_names
 from tripartite.solvers import (
     AbstractExponential,
     ClassicalRK4,
@@ -96,11 +96,17 @@ def simulate(
     begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
+    if not isinstance(model, AbstractDynamics):
+        raise ValueError(
+            f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
+            "for example cells.HodgkinHuxley()."
+        )
     y0 = model.init() if y0 is None else y0
     dtype = _time_dtype(y0)
-    stimulus = as_stimulus(stimulus)
-    model, y0 = _checked(model, y0)
-    probe = _probe(model, record)
+    y0 = _checked(model, y0, dtype)
+    stimulus = as_stimulus(stimulus, dtype)
+    _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
+    probe = _probe(record)
     if dt is None:
         if has_jump(model):
             raise ValueError(
@@ -134,13 +140,14 @@ def _time_dtype(y0: PyTree[Array]) -> Any:
     dtypes = {leaf.dtype for leaf in jax.tree.leaves(y0) if eqx.is_inexact_array(leaf)}
     if len(dtypes) != 1:
         raise ValueError(
-            f"the state must have floating-point leaves of one dtype, got {sorted(map(str, dtypes))}: "
-            "make it from the parameters, or cast with tripartite.astype."
+            f"the state must have floating-point leaves of one dtype, got "
+            f"{sorted(map(str, dtypes))}: make it from the parameters, or cast with tripartite.astype."
         )
     return dtypes.pop()
 
 
-def _checked(model: AbstractDynamics, y0: PyTree[Array]) -> tuple[AbstractDynamics, PyTree[Array]]:
+def _checked(model: AbstractDynamics, y0: PyTree[Array], dtype: Any) -> PyTree[Array]:
+    """`y0` with plain numbers made arrays, if it has the model's structure and is finite."""
     expected = jax.tree.structure(eqx.filter_eval_shape(model.init))
     if jax.tree.structure(y0) != expected:
         raise ValueError(
@@ -149,10 +156,43 @@ def _checked(model: AbstractDynamics, y0: PyTree[Array]) -> tuple[AbstractDynami
         )
     for path, leaf in jax.tree_util.tree_leaves_with_path(y0):
         require_finite(f"y0{jax.tree_util.keystr(path)}", leaf, "start from finite values")
-    return model, y0
+    return jax.tree.map(lambda x: jnp.asarray(x, dtype) if isinstance(x, int | float) else x, y0)
 
 
-def _probe(model: AbstractDynamics, record: Record) -> _Probe:
+def _check_shapes(
+    model: AbstractDynamics, stimulus: AbstractStimulus, y0: PyTree[Array], t: Array
+) -> None:
+    """**Raises:** `ValueError` for mixed dtypes, or a derivative not of the state's shape."""
+    for what, tree in (("model", model), ("stimulus", stimulus)):
+        for x in filter(eqx.is_inexact_array, jax.tree.leaves(tree)):
+            if x.dtype != t.dtype:
+                raise ValueError(
+                    f"the {what} holds {x.dtype} numbers and the state {t.dtype} ones: cast one "
+                    "of them with tripartite.astype."
+                )
+    name = type(model).__name__
+    remedy = (
+        "a parameter, y0 or the stimulus has an axis that the state has not; to run several at "
+        "once, map simulate over them with eqx.filter_vmap"
+    )
+    try:
+        given = eqx.filter_eval_shape(stimulus, t)
+        slopes = eqx.filter_eval_shape(lambda y: model.vector_field(t, y, stimulus(t)), y0)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} does not run on this state and stimulus ({error}): {remedy}."
+        ) from error
+    rows = zip(state_names(model, y0), jax.tree.leaves(y0), jax.tree.leaves(slopes), strict=True)
+    for label, x, slope in rows:
+        if slope.shape != jnp.shape(x):
+            shapes = sorted({str(x.shape) for x in jax.tree.leaves(given)})
+            raise ValueError(
+                f"{name}: {label} has shape {jnp.shape(x)} and its derivative {slope.shape}, with "
+                f"a stimulus of shape {', '.join(shapes)}: {remedy}."
+            )
+
+
+def _probe(record: Record) -> _Probe:
     if record is None:
         return _Probe(True, None)
     if record == "state":
@@ -176,7 +216,9 @@ def _fixed(
     dtype: Any,
 ) -> dict[str, Any]:
     steps = _count(span, dt, dtype)
-    every = max(1, -(-steps // _RECORDS)) if save_every is None else _whole(save_every / dt)
+    every = max(1, -(-steps // _RECORDS))
+    if save_every is not None:
+        every = _whole(concrete_float("save_every", save_every) / dt)
     if every < 1:
         raise ValueError(
             f"save_every must be a whole number of steps, got {save_every} ms with dt = {dt} ms: "
@@ -256,9 +298,7 @@ def _adaptive(
 def _controller(
     stimulus: AbstractStimulus, span: tuple[float, float], rtol: float, atol: float, dtype: Any
 ) -> diffrax.AbstractStepSizeController:
-    controller = diffrax.PIDController(
-        rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype)
-    )
+    controller = diffrax.PIDController(rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype))
     jumps = jnp.asarray(stimulus.jumps(), dtype)
     if is_concrete(jumps):
         inside = np.unique(np.asarray(jumps))

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
-from tripartite.core.parameters import signal
+from tripartite.core.parameters import Parameter, signal
 from tripartite.core.ports import Membrane
 from tripartite.core.units import per_area
 
@@ -34,16 +34,18 @@ class AbstractStimulus(eqx.Module):
     def __check_init__(self) -> None:
         for name, value in vars(self).items():
             for leaf in jax.tree.leaves(value):
-                if eqx.is_inexact_array(leaf) and name != "stop":
+                if eqx.is_inexact_array(leaf):
+                    # A stimulus may last for ever, so `stop` alone may be infinite.
+                    value = jnp.where(jnp.isinf(leaf), 0.0, leaf) if name == "stop" else leaf
                     require_finite(
-                        f"{type(self).__name__}.{name}", leaf, "remove the NaN or infinity"
+                        f"{type(self).__name__}.{name}", value, "remove the NaN or infinity"
                     )
 
 
 class Constant(AbstractStimulus):
     """`I(t) = amplitude`. **Arguments:** `amplitude` scalar or `[n]`, in the input's unit."""
 
-    amplitude: Array = signal()
+    amplitude: Parameter = signal()
 
     def __call__(self, t: Array) -> Array:
         return self.amplitude
@@ -58,9 +60,9 @@ class Step(AbstractStimulus):
     **Arguments:** `amplitude` in the input's unit; `start`, `stop` in ms.
     """
 
-    amplitude: Array = signal()
-    start: Array = signal(0.0)
-    stop: Array = signal(np.inf)
+    amplitude: Parameter = signal()
+    start: Parameter = signal(0.0)
+    stop: Parameter = signal(np.inf)
 
     def __call__(self, t: Array) -> Array:
         return jnp.where((t >= self.start) & (t < self.stop), self.amplitude, 0.0)
@@ -78,33 +80,34 @@ class PulseTrain(AbstractStimulus):
     **Raises:** `ValueError` if a pulse is wider than the period, or `count` is below 1.
     """
 
-    amplitude: Array = signal()
-    width: Array = signal()
-    period: Array = signal()
+    amplitude: Parameter = signal()
+    width: Parameter = signal()
+    period: Parameter = signal()
     count: int = eqx.field(static=True)
-    start: Array = signal(0.0)
+    start: Parameter = signal(0.0)
 
     def __check_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"PulseTrain.count must be at least 1, got {self.count}.")
-        if is_concrete(self.width) and is_concrete(self.period):
-            if bool(jnp.any(self.width <= 0)) or bool(jnp.any(self.width > self.period)):
-                raise ValueError(
-                    f"PulseTrain.width must lie in (0, period], got width {self.width} ms and "
-                    f"period {self.period} ms: shorten the pulse or lengthen the period."
-                )
+        if not (is_concrete(self.width) and is_concrete(self.period)):
+            return
+        if bool(jnp.any(self.width <= 0)) or bool(jnp.any(self.width > self.period)):
+            raise ValueError(
+                f"PulseTrain.width must lie in (0, period], got width {self.width} ms and "
+                f"period {self.period} ms: shorten the pulse or lengthen the period."
+            )
 
     def __call__(self, t: Array) -> Array:
-        index = jnp.floor((t - self.start) / self.period)
-        phase = (t - self.start) - index * self.period
-        on = (index >= 0) & (index < self.count) & (phase < self.width)
+        index = _passed(t, self.start, self.period)
+        onset = self.start + self.period * index
+        on = (index >= 0) & (index < self.count) & (t < onset + self.width)
         return jnp.where(on, self.amplitude, 0.0)
 
     def jumps(self) -> Array:
-        onset = jnp.ravel(self.start)[:, None] + jnp.ravel(self.period)[:, None] * jnp.arange(
-            self.count, dtype=self.period.dtype
-        )[None, :]
-        return jnp.concatenate([jnp.ravel(onset), jnp.ravel(onset + jnp.max(self.width))])
+        times = jnp.broadcast_arrays(*map(jnp.ravel, (self.start, self.period, self.width)))
+        start, period, width = (x[:, None] for x in times)
+        onset = start + period * jnp.arange(self.count, dtype=self.period.dtype)[None, :]
+        return jnp.concatenate([jnp.ravel(onset), jnp.ravel(onset + width)])
 
 
 class Ramp(AbstractStimulus):
@@ -114,10 +117,10 @@ class Ramp(AbstractStimulus):
     input's unit.
     """
 
-    slope: Array = signal()
-    start: Array = signal(0.0)
-    stop: Array = signal(np.inf)
-    initial: Array = signal(0.0)
+    slope: Parameter = signal()
+    start: Parameter = signal(0.0)
+    stop: Parameter = signal(np.inf)
+    initial: Parameter = signal(0.0)
 
     def __call__(self, t: Array) -> Array:
         elapsed = jnp.maximum(jnp.minimum(t, self.stop) - self.start, 0.0)
@@ -144,9 +147,9 @@ class Sampled(AbstractStimulus):
     not positive, or an unknown interpolation.
     """
 
-    values: PyTree[Array] = signal()
-    spacing: Array = signal()
-    start: Array = signal(0.0)
+    values: Any = signal()
+    spacing: Parameter = signal()
+    start: Parameter = signal(0.0)
     interpolation: Literal["linear", "previous", "cubic"] = eqx.field(static=True, default="linear")
 
     def __check_init__(self) -> None:
@@ -166,15 +169,12 @@ class Sampled(AbstractStimulus):
 
     def __call__(self, t: Array) -> PyTree[Array]:
         last = self.length() - 1
-        # Half a part in 10^4 of a sample, so that a grid time rounded down still finds its sample.
-        position = (t - self.start) / self.spacing
-        nearest = jnp.round(position)
-        position = jnp.where(jnp.abs(position - nearest) < 5e-5, nearest, position)
-        position = jnp.clip(position, 0.0, float(last))
-        left = jnp.minimum(jnp.floor(position), float(last - 1)).astype(jnp.int32)
+        passed = jnp.clip(_passed(t, self.start, self.spacing), 0.0, float(last))
         if self.interpolation == "previous":
-            here = jnp.floor(position).astype(jnp.int32)
+            here = passed.astype(jnp.int32)
             return jax.tree.map(lambda x: jnp.take(x, here, axis=-1), self.values)
+        left = jnp.minimum(passed, float(last - 1)).astype(jnp.int32)
+        position = jnp.clip((t - self.start) / self.spacing, 0.0, float(last))
         fraction = position - left.astype(position.dtype)
         if self.interpolation == "linear":
             return jax.tree.map(lambda x: _linear(x, left, fraction), self.values)
@@ -184,6 +184,16 @@ class Sampled(AbstractStimulus):
         if self.interpolation == "cubic":
             return jnp.zeros((0,), self.spacing.dtype)
         return self.start + self.spacing * jnp.arange(self.length(), dtype=self.spacing.dtype)
+
+
+def _passed(t: Array, start: Array, period: Array) -> Array:
+    """The index of the last of the times `start + i period` that is not after `t`.
+
+    Decided by comparing times, exactly as `jumps` lists them: the rounding of a division would put
+    a solver's stage on the wrong side of a jump.
+    """
+    nearest = jnp.round((t - start) / period)
+    return jnp.where(t >= start + period * nearest, nearest, nearest - 1.0)
 
 
 def _linear(x: Array, left: Array, fraction: Array) -> Array:
@@ -203,13 +213,15 @@ def _catmull_rom(x: Array, left: Array, s: Array, last: int) -> Array:
     return p1 + s * (a + s * (3.0 * d - 2.0 * a - b + s * (a + b - 2.0 * d)))
 
 
-def as_stimulus(stimulus: Any) -> AbstractStimulus:
+def as_stimulus(stimulus: Any, dtype: Any) -> AbstractStimulus:
     """A number becomes a `Constant`, nothing becomes silence, a stimulus stays what it is.
+
+    **Arguments:** `dtype` of the state, which the first two take.
 
     **Raises:** `ValueError` for anything else.
     """
     if stimulus is None:
-        return Constant(0.0)
+        return Constant(jnp.zeros((), dtype))
     if isinstance(stimulus, AbstractStimulus):
         return stimulus
     if isinstance(stimulus, bool | str) or not isinstance(
@@ -220,7 +232,7 @@ def as_stimulus(stimulus: Any) -> AbstractStimulus:
             f"tripartite.stimuli object, got {type(stimulus).__name__}: wrap samples in "
             "stimuli.Sampled, or subclass AbstractStimulus."
         )
-    return Constant(stimulus)
+    return Constant(jnp.asarray(stimulus, dtype))
 
 
 def ornstein_uhlenbeck(
@@ -284,9 +296,7 @@ def point_conductances(
     in ms; `reversals` in mV; `area` in um2; the rest as `ornstein_uhlenbeck`.
     """
     paths = []
-    for (mean, std, tau), one in zip(
-        (excitatory, inhibitory), jax.random.split(key), strict=True
-    ):
+    for (mean, std, tau), one in zip((excitatory, inhibitory), jax.random.split(key), strict=True):
         path = ornstein_uhlenbeck(
             mean=mean, std=std, tau=tau, t1=t1, key=one, spacing=spacing, shape=shape
         )

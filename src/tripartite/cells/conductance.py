@@ -6,7 +6,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite import channels as ch
 from tripartite.cells.base import AbstractCell
-from tripartite.core import Relaxation, as_membrane, parameter
+from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 
 
 class ConductanceState(NamedTuple):
@@ -33,8 +33,8 @@ class ConductanceCell(AbstractCell):
     """
 
     channels: tuple[ch.AbstractChannel, ...]
-    capacitance: Array = parameter(1.0, "uF/cm2", positive=True, source="Hodgkin & Huxley 1952")
-    v_init: Array = parameter(-65.0, "mV", trainable=False)
+    capacitance: Parameter = parameter(1.0, "uF/cm2", positive=True, source="Hodgkin & Huxley 1952")
+    v_init: Parameter = parameter(-65.0, "mV", trainable=False)
 
     def __check_init__(self) -> None:
         if not isinstance(self.channels, tuple) or not self.channels:
@@ -82,7 +82,7 @@ class ConductanceCell(AbstractCell):
         )
 
     def relax(self, t: Array, y: ConductanceState, u: Any) -> Relaxation:
-        """v: drive (sum of g E + I) / C, decay (sum of g) / C; gates: opening, opening + closing."""
+        """v: drive (sum of g E + I) / C, decay (sum of g) / C; each gate: its own two rates."""
         membrane = as_membrane(u, y.v)
         conductances = self.conductances(y.gates)
         pull = sum_of(g * e for g, e in zip(conductances, self.reversals(), strict=True))

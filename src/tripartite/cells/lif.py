@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
-from tripartite.core import Relaxation, as_membrane, parameter
+from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 from tripartite.core.errors import is_concrete
 
 _VOGELS = "Vogels & Abbott 2005; Brette et al. 2007, benchmark 1"
@@ -30,12 +30,12 @@ class LIF(AbstractCell):
     if the threshold does not exceed the reset.
     """
 
-    capacitance: Array = parameter(1.0, "uF/cm2", positive=True, source=_VOGELS)
-    leak: Array = parameter(0.05, "mS/cm2", positive=True, source=_VOGELS)
-    rest: Array = parameter(-60.0, "mV", source=_VOGELS)
-    threshold: Array = parameter(-50.0, "mV", source=_VOGELS)
-    reset: Array = parameter(-60.0, "mV", source=_VOGELS)
-    refractory: Array = parameter(5.0, "ms", positive=True, source=_VOGELS)
+    capacitance: Parameter = parameter(1.0, "uF/cm2", positive=True, source=_VOGELS)
+    leak: Parameter = parameter(0.05, "mS/cm2", positive=True, source=_VOGELS)
+    rest: Parameter = parameter(-60.0, "mV", source=_VOGELS)
+    threshold: Parameter = parameter(-50.0, "mV", source=_VOGELS)
+    reset: Parameter = parameter(-60.0, "mV", source=_VOGELS)
+    refractory: Parameter = parameter(5.0, "ms", positive=True, source=_VOGELS)
 
     def __check_init__(self) -> None:
         if not (is_concrete(self.threshold) and is_concrete(self.reset)):

@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.tvlif import AbstractTVLIF
-from tripartite.core import Relaxation, parameter
+from tripartite.core import Parameter, Relaxation, parameter
 
 
 class ResetState(NamedTuple):
@@ -33,9 +33,9 @@ class ResettingTVLIF(AbstractCell):
     """
 
     inner: AbstractTVLIF
-    v_reset: Array | None = parameter(None, "mV")
-    threshold: Array = parameter(0.0, "mV")
-    rearm: Array = parameter(-20.0, "mV")
+    v_reset: Parameter | None = parameter(None, "mV")
+    threshold: Parameter = parameter(0.0, "mV")
+    rearm: Parameter = parameter(-20.0, "mV")
 
     def init(self) -> ResetState:
         """The inner state, armed."""

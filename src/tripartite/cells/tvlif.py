@@ -8,7 +8,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.conductance import ConductanceCell, sum_of
-from tripartite.core import Relaxation, as_membrane, parameter
+from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 from tripartite.stimuli import AbstractStimulus
 
 _SOURCE = "He et al., Nature Computational Science 4, 584 (2024), and the authors' released code"
@@ -84,8 +84,7 @@ class TVLIF(AbstractTVLIF):
         capacitance = self.cell.capacitance
         leak = (sum_of(conductances) + membrane.conductance) / capacitance
         pulls = tuple(
-            g * e / capacitance
-            for g, e in zip(conductances, self.cell.reversals(), strict=True)
+            g * e / capacitance for g, e in zip(conductances, self.cell.reversals(), strict=True)
         )
         return Relaxation(
             ShareState(pulls, membrane.current / capacitance, drive),
@@ -94,8 +93,10 @@ class TVLIF(AbstractTVLIF):
 
 
 class DerivativeState(NamedTuple):
-    """`channels`: one unit per channel (mV); `synapse`: their derivative synapses, summed (mV);
-    `total`: the last unit (mV); `gates`."""
+    """The units of the derivative form, in mV, and the gates.
+
+    `channels`: one per channel; `synapse`: their derivative synapses, summed; `total`: the last.
+    """
 
     channels: tuple[Array, ...]
     synapse: Array
@@ -120,7 +121,7 @@ class DerivativeTVLIF(AbstractTVLIF):
 
     cell: ConductanceCell
     replay: AbstractStimulus | None = None
-    unit_leak: Array = parameter(1.0, "mS/cm2", positive=True, source=_SOURCE)
+    unit_leak: Parameter = parameter(1.0, "mS/cm2", positive=True, source=_SOURCE)
 
     def init(self) -> DerivativeState:
         """Everything empty but the last unit, which starts at the cell's initial voltage."""

@@ -6,7 +6,7 @@ import equinox as eqx
 from jaxtyping import Array, PyTree
 
 from tripartite.channels.rates import AbstractRate
-from tripartite.core import AbstractParametrised, parameter
+from tripartite.core import AbstractParametrised, Parameter, parameter
 
 
 class AbstractChannel(AbstractParametrised):
@@ -40,7 +40,7 @@ class Gate(AbstractParametrised):
     opening: AbstractRate
     closing: AbstractRate
     power: int = eqx.field(static=True, default=1)
-    factor: Array = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
+    factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
 
     def relax(self, v: Array) -> tuple[Array, Array]:
         """Drive and decay (1/ms) at `v` (mV)."""
@@ -70,16 +70,14 @@ class Channel(AbstractChannel):
 
     name: str = eqx.field(static=True)
     gates: dict[str, Gate]
-    conductance: Array = parameter(None, "mS/cm2")
-    reversal: Array = parameter(None, "mV")
+    conductance: Parameter = parameter(None, "mS/cm2")
+    reversal: Parameter = parameter(None, "mV")
 
     def init(self, v: Array) -> dict[str, Array]:
         """Each gate at its steady state at `v` (mV)."""
         return {name: gate.steady_state(v) for name, gate in self.gates.items()}
 
-    def relax(
-        self, gates: dict[str, Array], v: Array
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
+    def relax(self, gates: dict[str, Array], v: Array) -> tuple[dict[str, Array], dict[str, Array]]:
         """Drive and decay (1/ms) of each gate at `v` (mV)."""
         pairs = {name: gate.relax(v) for name, gate in self.gates.items()}
         return (

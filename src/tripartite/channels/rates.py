@@ -2,11 +2,11 @@
 
 import abc
 
+import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.core import AbstractParametrised, parameter
+from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.numerics import linoid, logistic
-import jax.numpy as jnp
 
 
 class AbstractRate(AbstractParametrised):
@@ -20,9 +20,9 @@ class AbstractRate(AbstractParametrised):
 class Linoid(AbstractRate):
     """`rate * x / (1 - exp(-x))`, x = (v - midpoint) / scale; finite at its pole `v = midpoint`."""
 
-    rate: Array = parameter(1.0, "1/ms")
-    midpoint: Array = parameter(-40.0, "mV")
-    scale: Array = parameter(10.0, "mV")
+    rate: Parameter = parameter(1.0, "1/ms")
+    midpoint: Parameter = parameter(-40.0, "mV")
+    scale: Parameter = parameter(10.0, "mV")
 
     def __call__(self, v: Array) -> Array:
         return self.rate * linoid((v - self.midpoint) / self.scale)
@@ -31,9 +31,9 @@ class Linoid(AbstractRate):
 class Exponential(AbstractRate):
     """`rate * exp((v - midpoint) / scale)`."""
 
-    rate: Array = parameter(1.0, "1/ms")
-    midpoint: Array = parameter(-65.0, "mV")
-    scale: Array = parameter(10.0, "mV")
+    rate: Parameter = parameter(1.0, "1/ms")
+    midpoint: Parameter = parameter(-65.0, "mV")
+    scale: Parameter = parameter(10.0, "mV")
 
     def __call__(self, v: Array) -> Array:
         return self.rate * jnp.exp((v - self.midpoint) / self.scale)
@@ -42,9 +42,9 @@ class Exponential(AbstractRate):
 class Sigmoid(AbstractRate):
     """`rate / (1 + exp(-(v - midpoint) / scale))`."""
 
-    rate: Array = parameter(1.0, "1/ms")
-    midpoint: Array = parameter(-35.0, "mV")
-    scale: Array = parameter(10.0, "mV")
+    rate: Parameter = parameter(1.0, "1/ms")
+    midpoint: Parameter = parameter(-35.0, "mV")
+    scale: Parameter = parameter(10.0, "mV")
 
     def __call__(self, v: Array) -> Array:
         return self.rate * logistic((v - self.midpoint) / self.scale)

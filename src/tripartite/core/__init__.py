@@ -10,10 +10,13 @@ from tripartite.core.dynamics import (
 )
 from tripartite.core.parameters import (
     AbstractParametrised,
+    Parameter,
     ParameterInfo,
     astype,
+    is_declared,
     parameter,
     parameters_of,
+    signal,
 )
 from tripartite.core.ports import Membrane, as_membrane
 
@@ -22,15 +25,18 @@ __all__ = [
     "AbstractParametrised",
     "AbstractRelaxation",
     "Membrane",
+    "Parameter",
     "ParameterInfo",
     "Relaxation",
     "as_membrane",
     "astype",
     "errors",
     "has_jump",
+    "is_declared",
     "numerics",
     "parameter",
     "parameters_of",
     "prefix_leaves",
+    "signal",
     "units",
 ]

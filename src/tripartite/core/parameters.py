@@ -2,14 +2,27 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
 from tripartite.core.units import Unit
+
+if TYPE_CHECKING:
+
+    class Parameter:
+        """For the type checker: a number may be given, an array is what is kept."""
+
+        def __get__(self, instance: object, owner: Any = None) -> jax.Array: ...
+
+        def __set__(self, instance: object, value: Any) -> None: ...
+
+else:
+    Parameter = jax.Array
 
 _MARK = "tripartite_parameter"
 _SIGNAL = "tripartite_signal"
@@ -30,12 +43,13 @@ def _strong(value: Any) -> Any:
     """Python numbers and NumPy arrays become arrays of a definite dtype; the rest passes."""
     if isinstance(value, bool | int | float | np.generic | np.ndarray | list | tuple):
         array = np.asarray(value)
-        if array.dtype == object:
+        if array.dtype.kind not in "biuf":
             raise ValueError(f"a parameter must be a number or an array of numbers, got {value!r}.")
-        if np.ndim(value) == 0 or not np.issubdtype(array.dtype, np.floating):
-            return jnp.asarray(array, dtype=jnp.result_type(float))
-    if isinstance(value, jax.Array | np.ndarray):
-        return jnp.asarray(value, dtype=value.dtype)
+        keep = isinstance(value, np.ndarray) and array.ndim > 0 and array.dtype.kind == "f"
+        dtype = jax.dtypes.canonicalize_dtype(array.dtype) if keep else jnp.result_type(float)
+        return jnp.asarray(array, dtype)
+    if isinstance(value, jax.Array):
+        return jnp.asarray(value, value.dtype)
     return value
 
 
@@ -133,6 +147,4 @@ def signal(default: float | None = None) -> Any:
     metadata = {_SIGNAL: True}
     if default is None:
         return eqx.field(converter=convert, metadata=metadata)
-    return eqx.field(
-        converter=convert, default_factory=lambda: _strong(default), metadata=metadata
-    )
+    return eqx.field(converter=convert, default_factory=lambda: _strong(default), metadata=metadata)

@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 RUNGS = ("algebra", "trajectory", "gradient", "negative control", "real input")
+SYMPY_ABSENT = "absent (the symbolic checks did not run; the plots extra brings it)"
 PACKAGES = ("tripartite", "jax", "jaxlib", "equinox", "diffrax", "lineax", "optimistix", "numpy")
 
 
@@ -129,8 +132,8 @@ class Certificate:
         """A page: statement, formula, assumptions, and the table of checks."""
         theorem = self.theorem
         rows = [
-            f"| {c.name} | {c.rung} | {format_measured(c)} | {format_bound(c)} | "
-            f"{verdict(c)} | {c.why}{' ' + c.note if c.note else ''} |"
+            f"| {_cell(c.name)} | {c.rung} | {format_measured(c)} | {format_bound(c)} | "
+            f"{verdict(c)} | {_cell(f'{c.why}. {c.note}' if c.note else c.why)} |"
             for c in self.checks
         ]
         return "\n".join(
@@ -159,6 +162,11 @@ class Certificate:
         )
 
 
+def _cell(text: str) -> str:
+    """Text that does not end its cell of a Markdown table."""
+    return text.replace("|", "\\|")
+
+
 def format_measured(check: Check) -> str:
     """The measured number to three digits, or a dash where the check did not run."""
     return "-" if check.measured is None else f"{check.measured:.3g}"
@@ -184,9 +192,10 @@ def environment() -> dict[str, str]:
     device = jax.devices()[0]
     return {
         "device": f"{device.platform} {device.device_kind}",
-        "machine": f"{platform.machine()} {platform.system()}",
+        "machine": f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
+        "sympy": version("sympy") if find_spec("sympy") else SYMPY_ABSENT,
     }
 
 
@@ -226,9 +235,7 @@ def certify(
 def _run(claim: Claim, double: bool, device: str) -> Check:
     if claim.float64_only and not double:
         why = f"Not run: has a meaning in float64 only. {claim.why}"
-        return Check(
-            claim.name, claim.rung, None, claim.bound, claim.above, None, why, device, 0.0
-        )
+        return Check(claim.name, claim.rung, None, claim.bound, claim.above, None, why, device, 0.0)
     start = time.perf_counter()
     measured = float(np.asarray(claim.measure()))
     seconds = time.perf_counter() - start

@@ -45,27 +45,15 @@ class FixedSteps(diffrax.AbstractAdjoint):
         self._refuse(stepsize_controller, event, saveat, subs)
         # The spacing of records: of all that ask for steps, else one block for the whole solve.
         every = max((sub.steps for sub in subs), default=0) or self.steps
-        terms = ExactStep(terms, self.dt)
-
-        def step(carry: Any, i: Any) -> tuple[Any, None]:
-            y, solver_state, result = carry
-            before, after = (t0 + self.dt * k.astype(t0.dtype) for k in (i, i + 1))
-            y, _, _, solver_state, new = solver.step(
-                terms, before, after, y, args, solver_state, False
-            )
-            if new is not diffrax.RESULTS.successful:
-                result = diffrax.RESULTS.where(
-                    result == diffrax.RESULTS.successful, new, result
-                )
-            return (y, solver_state, result), None
+        step = jax.checkpoint(self._step(terms, _both_modes(solver), t0, args))
 
         def block(carry: Any, j: Any) -> tuple[Any, list[Any]]:
             inner, meter = carry
             first = j * every
             if every == 1:
-                inner, _ = jax.checkpoint(step)(inner, first)
+                inner, _ = step(inner, first)
             else:
-                inner, _ = jax.lax.scan(jax.checkpoint(step), inner, first + jnp.arange(every))
+                inner, _ = jax.lax.scan(step, inner, first + jnp.arange(every))
             t = t0 + self.dt * (first + every).astype(t0.dtype)
             meter = progress_meter.step(meter, (first + every) / self.steps)
             return (inner, meter), [sub.fn(t, inner[0], args) for sub in subs if sub.steps]
@@ -77,16 +65,33 @@ class FixedSteps(diffrax.AbstractAdjoint):
         )
         rest = jnp.arange(blocks * every, self.steps)
         if rest.size:
-            carry, _ = jax.lax.scan(jax.checkpoint(step), carry, rest)
+            carry, _ = jax.lax.scan(step, carry, rest)
         times = t0 + self.dt * (every * jnp.arange(1, blocks + 1)).astype(t0.dtype)
         end = t0 + jnp.asarray(self.dt * self.steps, t0.dtype)
-        records = iter(records)
+        ends, records = (init_state.y, carry[0]), iter(records)
+        when = (t0, times, end)
         saved = [
-            _joined(sub, init_state.y, carry[0], (t0, times, end), args,
-                    next(records) if sub.steps else None, bool(rest.size))
+            _joined(sub, ends, when, args, next(records) if sub.steps else None, bool(rest.size))
             for sub in subs
         ]
         return self._finish(init_state, carry, meter, end, saved), {}
+
+    def _step(self, terms: Any, solver: Any, t0: Any, args: Any) -> Any:
+        """One step of the scan: `(state, solver's state, result)` and the step's number."""
+
+        def step(carry: Any, i: Any) -> tuple[Any, None]:
+            y, solver_state, result = carry
+            before, after = (t0 + self.dt * k.astype(t0.dtype) for k in (i, i + 1))
+            exact = ExactStep(terms, self.dt, before, after)
+            # The input may jump between any two steps: no stage is carried over (made_jump).
+            y, _, _, solver_state, new = solver.step(
+                exact, before, after, y, args, solver_state, True
+            )
+            if new is not diffrax.RESULTS.successful:
+                result = diffrax.RESULTS.where(result == diffrax.RESULTS.successful, new, result)
+            return (y, solver_state, result), None
+
+        return step
 
     def _refuse(self, controller: Any, event: Any, saveat: Any, subs: list[Any]) -> None:
         if not isinstance(controller, diffrax.ConstantStepSize):
@@ -104,9 +109,7 @@ class FixedSteps(diffrax.AbstractAdjoint):
                 "SaveAt(t0=, t1=, steps=n) (simulate's save_every=)."
             )
 
-    def _finish(
-        self, init_state: Any, carry: Any, meter: Any, end: Any, saved: list[Any]
-    ) -> Any:
+    def _finish(self, init_state: Any, carry: Any, meter: Any, end: Any, saved: list[Any]) -> Any:
         y, solver_state, result = carry
         leaves, structure = jax.tree.flatten(init_state.save_state, is_leaf=_is_save_state)
         filled = [
@@ -141,6 +144,21 @@ class FixedSteps(diffrax.AbstractAdjoint):
         )
 
 
+def _both_modes(solver: Any) -> Any:
+    """The solver with its loop over stages in the form that both modes can differentiate."""
+
+    def unset(x: Any) -> bool:
+        # By class: diffrax lets a wrapped solver pass for an instance of what it wraps.
+        return issubclass(type(x), diffrax.AbstractRungeKutta) and x.scan_kind is None
+
+    def bounded(x: Any) -> Any:
+        if not unset(x):
+            return x
+        return eqx.tree_at(lambda s: s.scan_kind, x, "bounded", is_leaf=lambda y: y is None)
+
+    return jax.tree.map(bounded, solver, is_leaf=unset)
+
+
 def _is_sub(x: Any) -> bool:
     return isinstance(x, diffrax.SubSaveAt)
 
@@ -150,10 +168,10 @@ def _is_save_state(x: Any) -> bool:
 
 
 def _joined(
-    sub: Any, y0: Any, y1: Any, times: Any, args: Any, record: Any, ragged: bool
+    sub: Any, ends: Any, times: Any, args: Any, record: Any, ragged: bool
 ) -> tuple[Any, Any]:
     """The times and values that one `SubSaveAt` asks for, in order."""
-    t0, grid, end = times
+    (y0, y1), (t0, grid, end) = ends, times
     ts, ys = [], []
     if sub.t0:
         ts.append(t0[None])

@@ -19,9 +19,9 @@ class ClassicalRK4(diffrax.AbstractERK):
     """Kutta's method of 1901, for fixed steps (`dt=`). Order 4, four evaluations a step."""
 
     tableau: ClassVar[diffrax.ButcherTableau] = _TABLEAU
-    interpolation_cls: ClassVar[
-        Callable[..., diffrax.ThirdOrderHermitePolynomialInterpolation]
-    ] = diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
+    interpolation_cls: ClassVar[Callable[..., diffrax.ThirdOrderHermitePolynomialInterpolation]] = (
+        diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
+    )
 
     def order(self, terms: Any) -> int:
         """4."""

@@ -54,14 +54,24 @@ def term_for(model: AbstractDynamics, solver: diffrax.AbstractSolver) -> diffrax
 
 
 class ExactStep(diffrax.AbstractTerm):
-    """A term whose step length is said outright: in float32, t1 - t0 far from zero is not dt."""
+    """A term whose step is said outright: its length, and the open interval of its stages.
+
+    In float32, t1 - t0 far from zero is not dt. And an input that jumps where two steps meet has to
+    be read from inside each of them: a Runge-Kutta stage at the very end of a step would read the
+    next step's input, and the method would be of first order.
+    """
 
     term: diffrax.AbstractTerm
     dt: float
+    start: Array
+    end: Array
 
     def vf(self, t: Any, y: PyTree[Array], args: Any) -> Any:
-        """The wrapped term's."""
-        return self.term.vf(t, y, args)
+        """The wrapped term's, with `t` kept off both ends of the step."""
+        # A step boundary, a jump's time and their comparison are each rounded, to a few eps.
+        size = jnp.maximum(jnp.abs(self.start), jnp.abs(self.end))
+        inset = jnp.minimum(8 * float(jnp.finfo(size.dtype).eps) * size, self.dt / 4)
+        return self.term.vf(jnp.clip(t, self.start + inset, self.end - inset), y, args)
 
     def contr(self, t0: Any, t1: Any, **kwargs: Any) -> Any:
         """`dt`, in the time's dtype."""

@@ -11,8 +11,13 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, prefix_leaves, units
-from tripartite.core.parameters import is_declared
+from tripartite.core import (
+    AbstractDynamics,
+    AbstractRelaxation,
+    is_declared,
+    prefix_leaves,
+    units,
+)
 from tripartite.summary import walk_parameters
 from tripartite.testing.probes import own_state_notes, rescaling_problems, sample_states
 from tripartite.testing.report import Report

@@ -9,8 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, prefix_leaves, units
-from tripartite.core.parameters import parameters_of
+from tripartite.core import (
+    AbstractDynamics,
+    AbstractRelaxation,
+    parameters_of,
+    prefix_leaves,
+    units,
+)
 from tripartite.summary import walk_parameters
 
 # One odd factor per base quantity: time, voltage, current, length, concentration. Chosen without
@@ -43,9 +48,7 @@ def sample_states(model: AbstractDynamics, seed: int) -> list[PyTree]:
             one[i] = jnp.full_like(leaf, pole)
             states.append(jax.tree.unflatten(structure, one))
     for _ in range(8):
-        moved = [
-            x * (1 + 0.1 * jnp.asarray(rng.standard_normal(x.shape), x.dtype)) for x in leaves
-        ]
+        moved = [x * (1 + 0.1 * jnp.asarray(rng.standard_normal(x.shape), x.dtype)) for x in leaves]
         states.append(jax.tree.unflatten(structure, moved))
     return states
 
@@ -85,9 +88,7 @@ def rescaled(model: Any) -> Any:
     return model
 
 
-def rescaling_problems(
-    model: AbstractDynamics, states: list[PyTree], u: Any
-) -> Iterator[str]:
+def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> Iterator[str]:
     """A sentence for each state whose derivative or jump does not follow a change of units."""
     other = rescaled(model)
     y0 = states[0]
@@ -102,8 +103,12 @@ def rescaling_problems(
             structure, [x * jnp.asarray(f, x.dtype) for x, f in zip(leaves, factors, strict=True)]
         )
         for what, exponent, before, after in (
-            ("vector_field", 1, model.vector_field(t, y, u),
-             other.vector_field(t * _FACTORS[0], y2, u2)),
+            (
+                "vector_field",
+                1,
+                model.vector_field(t, y, u),
+                other.vector_field(t * _FACTORS[0], y2, u2),
+            ),
             ("jump", 0, model.jump(t, y0, y, u), other.jump(t * _FACTORS[0], y0, y2, u2)),
         ):
             scale = 1.0 + max(float(jnp.max(jnp.abs(x))) for x in jax.tree.leaves(before))
