@@ -25,8 +25,10 @@ def linoid(x: Array) -> Array:
     near = _window(x)
     # Below -40 the value is under 2e-16 and exp(-x) would overflow in the derivative.
     far = jnp.where(near, 1.0, jnp.maximum(x, -40.0))
-    s = x * x
-    series = 1.0 + x * 0.5 + s * (1 / 12 + s * (-1 / 720 + s * (1 / 30240 - s / 1209600)))
+    # Nor may the series' powers overflow where it is not used.
+    small = jnp.where(near, x, 0.0)
+    s = small * small
+    series = 1.0 + small * 0.5 + s * (1 / 12 + s * (-1 / 720 + s * (1 / 30240 - s / 1209600)))
     return jnp.where(near, series, far / (1.0 - jnp.exp(-far)))
 
 
@@ -63,6 +65,7 @@ def exponential_weights(z: Array) -> tuple[Array, Array]:
     """
     near = _window(z)
     survival = jnp.exp(-z)
-    tail = 1 / 24 - z * (1 / 120 - z * (1 / 720 - z * (1 / 5040 - z / 40320)))
-    series = 1.0 - z * (1 / 2 - z * (1 / 6 - z * tail))
+    s = jnp.where(near, z, 0.0)
+    tail = 1 / 24 - s * (1 / 120 - s * (1 / 720 - s * (1 / 5040 - s / 40320)))
+    series = 1.0 - s * (1 / 2 - s * (1 / 6 - s * tail))
     return survival, jnp.where(near, series, (1.0 - survival) / jnp.where(near, 1.0, z))
