@@ -41,12 +41,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proofs": ALL_BELOW,
     "testing": ALL_BELOW,
     "plots": {*ALL_BELOW, "proofs"},
-    "cli": {*ALL_BELOW, "proofs", "testing", "plots"},
+    "report": {"proofs", "plots"},
+    "cli": {*ALL_BELOW, "proofs", "testing", "plots", "report"},
     "__main__": {"cli"},
     "__init__": {*ALL_BELOW, "proofs", "testing", "plots"},
 }
 # These use the library as a user would: by its public names alone.
-OUTSIDERS = {"proofs", "testing", "plots", "cli"}
+OUTSIDERS = {"proofs", "testing", "plots", "report", "cli"}
 
 RUNTIME = {"jax", "equinox", "diffrax", "lineax", "optimistix", "jaxtyping", "optax", "numpy"}
 BANNED_CALLS = {"super", "hasattr", "eval", "exec"}

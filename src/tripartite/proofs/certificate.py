@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import time
@@ -92,6 +93,7 @@ class Certificate:
     checks: tuple[Check, ...]
     precision: str
     environment: dict[str, str]
+    complete: bool = True
 
     @property
     def name(self) -> str:
@@ -100,15 +102,20 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        """Whether every check that ran passed, and at least one ran."""
+        """Whether it was not interrupted, and every check that ran passed, and at least one ran."""
         verdicts = [check.passed for check in self.checks if check.passed is not None]
-        return bool(verdicts) and all(verdicts)
+        return self.complete and bool(verdicts) and all(verdicts)
 
     def assert_ok(self) -> None:
         """**Raises:** `AssertionError` naming each failed check, its number and its bound."""
         failed = [check for check in self.checks if check.passed is False]
         if failed or not self.passed:
-            lines = [f"  {c.name}: measured {c.measured:.3g}, bound {c.bound:.3g}" for c in failed]
+            lines = [
+                f"  {c.name}: measured {format_measured(c)}, bound {format_bound(c)}. {c.note}"
+                for c in failed
+            ]
+            if not self.complete:
+                lines.append("  interrupted before its last check")
             raise AssertionError("\n".join([f"{self.name} does not hold:", *lines]))
 
     def to_dict(self) -> dict[str, object]:
@@ -119,14 +126,18 @@ class Certificate:
             "source": self.theorem.source,
             "assumptions": list(self.theorem.assumptions),
             "passed": self.passed,
+            "complete": self.complete,
             "precision": self.precision,
             "environment": self.environment,
-            "checks": [dataclasses.asdict(check) for check in self.checks],
+            "checks": [
+                {key: _plain(value) for key, value in dataclasses.asdict(check).items()}
+                for check in self.checks
+            ],
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; an infinite number becomes a string."""
-        return json.dumps(self.to_dict(), indent=2, default=str)
+        """`to_dict` as JSON text; an infinite number or a NaN becomes a string."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_markdown(self) -> str:
         """A page: statement, formula, assumptions, and the table of checks."""
@@ -160,6 +171,11 @@ class Certificate:
                 "",
             ]
         )
+
+
+def _plain(value: object) -> object:
+    """JSON has no infinity and no NaN: they become text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(text: str) -> str:
@@ -215,7 +231,8 @@ def certify(
         listed as `float64 only`.
     - `on_check`: called with the theorem's name and each check as it is finished.
 
-    In float64 on a device that has none, the claims run on the host's processor.
+    In float64 on a device that has none, the claims run on the host's processor. Interrupted from
+    the keyboard, it returns what is finished, as a certificate that is not `complete`.
     """
     if precision not in ("float64", "float32"):
         raise ValueError(f'precision must be "float64" or "float32", got {precision!r}.')
@@ -223,13 +240,17 @@ def certify(
     device = jax.devices()[0]
     if double and device.platform not in ("cpu", "gpu", "cuda", "rocm"):
         device = jax.devices("cpu")[0]
-    checks = []
+    checks: list[Check] = []
+    complete = True
     with jax.enable_x64(double), jax.default_device(device):
-        for claim in claims():
-            checks.append(_run(claim, double, f"{device.platform}"))
-            if on_check is not None:
-                on_check(theorem.name, checks[-1])
-    return Certificate(theorem, tuple(checks), precision, environment())
+        try:
+            for claim in claims():
+                checks.append(_run(claim, double, device.platform))
+                if on_check is not None:
+                    on_check(theorem.name, checks[-1])
+        except KeyboardInterrupt:
+            complete = False
+    return Certificate(theorem, tuple(checks), precision, environment(), complete)
 
 
 def _run(claim: Claim, double: bool, device: str) -> Check:
@@ -237,11 +258,15 @@ def _run(claim: Claim, double: bool, device: str) -> Check:
         why = f"Not run: has a meaning in float64 only. {claim.why}"
         return Check(claim.name, claim.rung, None, claim.bound, claim.above, None, why, device, 0.0)
     start = time.perf_counter()
-    measured = float(np.asarray(claim.measure()))
+    try:
+        measured = float(np.asarray(claim.measure()))
+        note = claim.note() if claim.note is not None else ""
+    except (ValueError, RuntimeError) as error:
+        # A solve that fails is a claim that fails: it must not cost the others their turn.
+        measured, note = math.nan, f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     # A NaN compares false, hence fails either way.
     passed = bool(measured >= claim.bound if claim.above else measured <= claim.bound)
-    note = claim.note() if claim.note is not None else ""
     return Check(
         claim.name,
         claim.rung,
