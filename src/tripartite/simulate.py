@@ -295,11 +295,18 @@ def _adaptive(
     }
 
 
+@eqx.filter_jit
+def _jumps(stimulus: AbstractStimulus) -> Array:
+    """Compiled, as the solve is: a product and a sum fused or not differ in their last bit, and
+    then a step that starts at a jump reads the input before it."""
+    return stimulus.jumps()
+
+
 def _controller(
     stimulus: AbstractStimulus, span: tuple[float, float], rtol: float, atol: float, dtype: Any
 ) -> diffrax.AbstractStepSizeController:
     controller = diffrax.PIDController(rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype))
-    jumps = jnp.asarray(stimulus.jumps(), dtype)
+    jumps = jnp.asarray(_jumps(stimulus), dtype)
     if is_concrete(jumps):
         inside = np.unique(np.asarray(jumps))
         jumps = jnp.asarray(inside[(inside > span[0]) & (inside < span[1])], dtype)
