@@ -140,8 +140,9 @@ def _time_dtype(y0: PyTree[Array]) -> Any:
     dtypes = {leaf.dtype for leaf in jax.tree.leaves(y0) if eqx.is_inexact_array(leaf)}
     if len(dtypes) != 1:
         raise ValueError(
-            f"the state must have floating-point leaves of one dtype, got "
-            f"{sorted(map(str, dtypes))}: make it from the parameters, or cast with tripartite.astype."
+            "the state must have floating-point leaves of one dtype, got "
+            f"{sorted(map(str, dtypes))}: make it from the parameters, or cast it with "
+            "tripartite.astype."
         )
     return dtypes.pop()
 
@@ -297,8 +298,11 @@ def _adaptive(
 
 @eqx.filter_jit
 def _jumps(stimulus: AbstractStimulus) -> Array:
-    """Compiled, as the solve is: a product and a sum fused or not differ in their last bit, and
-    then a step that starts at a jump reads the input before it."""
+    """The times of the jumps, compiled as the solve is.
+
+    A product and a sum, fused or not, may differ in the last bit, and then a step that starts at a
+    jump reads the input from before it.
+    """
     return stimulus.jumps()
 
 
