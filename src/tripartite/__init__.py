@@ -2,19 +2,36 @@
 
 from importlib.metadata import version
 
-from tripartite import analysis, cells, channels, core, solvers, stimuli, testing
 from tripartite.core import astype
 from tripartite.simulate import simulate
 from tripartite.summary import summary
+
+# isort: split
+# What follows uses the names above, as a user would.
+from tripartite import (
+    analysis,
+    attention,
+    cells,
+    channels,
+    core,
+    plots,
+    proofs,
+    solvers,
+    stimuli,
+    testing,
+)
 
 __version__ = version("tripartite")
 __all__ = [
     "__version__",
     "analysis",
     "astype",
+    "attention",
     "cells",
     "channels",
     "core",
+    "plots",
+    "proofs",
     "simulate",
     "solvers",
     "stimuli",

@@ -78,6 +78,52 @@ def unit_contributions() -> "Figure":
     return figure
 
 
+def calcium_to_attention() -> "Figure":
+    """Calcium spreading in the astrocyte, synapses relaxing, neurons reaching the attention."""
+    found = proofs.calcium_and_synapses()
+    figure, axes = _figure(3, 8.0, 6.4, sharex=True)
+    rows = (
+        (found.calcium, np.full(1, found.calcium_target), "calcium p", "uM", _ORANGE),
+        (found.synapses, found.synapse_target.ravel(), "synapses s", "1", _BLUE),
+        (found.neurons, found.target, "neurons x", "1", _GREEN),
+    )
+    for ax, (traces, targets, name, unit, colour) in zip(axes[:, 0], rows, strict=True):
+        ax.plot(found.ts, traces.reshape(len(found.ts), -1), color=colour, linewidth=0.9)
+        ax.hlines(targets, *found.ts[[0, -1]], color=_INK, linewidth=0.7, linestyle=":")
+        ax.set_ylabel(f"{name} ({unit})")
+    axes[0, 0].set_title("Reading one query: the dotted lines are linear attention's own values")
+    axes[-1, 0].set_xlabel("time (ms)")
+    return figure
+
+
+def error_by_features() -> "Figure":
+    """The error of positive random features against their number, on noise and on digits."""
+    figure, axes = _figure(1, 9.0, 3.8, ncols=2)
+    left, right = axes[0]
+    for length, colour in ((1.0, _GREEN), (4.0, _ORANGE), (16.0, _RED)):
+        found = proofs.error_against_features(length)
+        mean = np.exp(np.log(found.output).mean(axis=1))
+        label = f"E|q+k|^2 = {length:g}, slope {found.slope(found.output):.2f}"
+        left.loglog(found.features, mean, "o-", color=colour, markersize=4, label=label)
+    first, last = found.features[[0, -1]]
+    left.loglog([first, last], [0.1, 0.1 * (first / last) ** 0.5], color=_INK, linestyle=":")
+    left.set_xlabel("random features m")
+    left.set_ylabel("relative error of the output")
+    left.set_title("Gaussian tokens, d = 64 (dotted: m^(-1/2))")
+    left.legend(frameon=False, fontsize=8)
+    curve = proofs.random_feature_curve()
+    right.semilogx(curve.features, 100 * curve.accuracy, "o-", color=_BLUE, markersize=4)
+    right.axhline(100 * curve.softmax_accuracy, color=_INK, linestyle=":", label="softmax")
+    right.set_xlabel("random features m")
+    right.set_ylabel("held-out digits read (%)", color=_BLUE)
+    right.set_title("A digits transformer")
+    other = right.twinx()
+    other.loglog(curve.features, curve.logit_error, "s--", color=_RED, markersize=4)
+    other.set_ylabel("relative logit error", color=_RED)
+    right.legend(frameon=False, loc="center right")
+    return figure
+
+
 FIGURES: dict[str, tuple[Callable[[], "Figure"], str]] = {
     "hh_is_four_lif.png": (
         hh_over_units,
@@ -86,6 +132,14 @@ FIGURES: dict[str, tuple[Callable[[], "Figure"], str]] = {
     "hh_is_four_lif_units.png": (
         unit_contributions,
         "Each unit's contribution to the membrane potential.",
+    ),
+    "astrocytes_are_linear_attention.png": (
+        calcium_to_attention,
+        "One query read: calcium spreads, synapses relax, neurons reach the attention output.",
+    ),
+    "linear_attention_is_softmax_in_the_limit.png": (
+        error_by_features,
+        "Error against the number of random features, on Gaussian tokens and on digits.",
     ),
 }
 

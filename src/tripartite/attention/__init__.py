@@ -1,5 +1,6 @@
 """Attention computed by neurons and astrocytes: the circuit, its fixed point, feature maps."""
 
+from tripartite.attention.checkpoint import tokenize
 from tripartite.attention.circuit import AttentionCircuit, CircuitState, Memory, Presented
 from tripartite.attention.exponential import GaussHermite, Hyperbolic, PositiveRandom
 from tripartite.attention.features import AbstractFeatureMap, EluPlusOne, OneProcessPerToken
@@ -11,11 +12,13 @@ from tripartite.attention.integrate import (
     read,
     write,
 )
+from tripartite.attention.pretrained import BertEncoder, load_bert, softmax_heads
 from tripartite.attention.signed import Taylor, Trigonometric
 
 __all__ = [
     "AbstractFeatureMap",
     "AttentionCircuit",
+    "BertEncoder",
     "CircuitAttention",
     "CircuitState",
     "EluPlusOne",
@@ -31,7 +34,10 @@ __all__ = [
     "circuit_attention",
     "fixed_point",
     "linear_attention",
+    "load_bert",
     "read",
     "softmax_attention",
+    "softmax_heads",
+    "tokenize",
     "write",
 ]

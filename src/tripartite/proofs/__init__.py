@@ -1,5 +1,15 @@
 """Certificates: each theorem is a function that proves itself on this machine."""
 
+from tripartite.proofs.attention import (
+    FeatureErrors,
+    RandomFeatureCurve,
+    Relaxing,
+    astrocytes_are_linear_attention,
+    calcium_and_synapses,
+    error_against_features,
+    linear_attention_is_softmax_in_the_limit,
+    random_feature_curve,
+)
 from tripartite.proofs.certificate import (
     Certificate,
     Check,
@@ -10,16 +20,33 @@ from tripartite.proofs.certificate import (
     format_measured,
     verdict,
 )
+from tripartite.proofs.digits import Digits, load_digits, split_digits
+from tripartite.proofs.digits_transformer import DigitsTransformer, load_digits_transformer
 from tripartite.proofs.hodgkin_huxley import hh_is_four_lif
+from tripartite.proofs.transformer import transformer_runs_on_astrocytes
 
 __all__ = [
     "Certificate",
     "Check",
     "Claim",
+    "Digits",
+    "DigitsTransformer",
+    "FeatureErrors",
+    "RandomFeatureCurve",
+    "Relaxing",
     "Theorem",
+    "astrocytes_are_linear_attention",
+    "calcium_and_synapses",
     "certify",
+    "error_against_features",
     "format_bound",
     "format_measured",
     "hh_is_four_lif",
+    "linear_attention_is_softmax_in_the_limit",
+    "load_digits",
+    "load_digits_transformer",
+    "random_feature_curve",
+    "split_digits",
+    "transformer_runs_on_astrocytes",
     "verdict",
 ]

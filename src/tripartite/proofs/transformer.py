@@ -12,9 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from tripartite.attention import OneProcessPerToken, fixed_point
-from tripartite.attention.checkpoint import tokenize
-from tripartite.attention.pretrained import BertEncoder, load_bert, softmax_heads
+from tripartite.attention import (
+    BertEncoder,
+    OneProcessPerToken,
+    fixed_point,
+    load_bert,
+    softmax_heads,
+    tokenize,
+)
 from tripartite.proofs.certificate import (
     Certificate,
     Check,

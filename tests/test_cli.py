@@ -1,0 +1,129 @@
+"""`tripartite verify`: exit statuses, JSON, report, and what it says on the way."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from tripartite import cli, report
+from tripartite.proofs import Claim, Theorem, certify
+
+ENDS = {"holds": 0.5, "fails": 2.0, "interrupted": None}
+
+
+def stand_in(name, on_measure=None):
+    """A theorem of one instant check: `holds`, `fails`, or is interrupted on its second."""
+    theorem = Theorem(name, f"the theorem that {name}", "x", ("none",), "nobody")
+
+    def measure():
+        if on_measure is not None:
+            on_measure()
+        return ENDS[name] or 0.5
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def claims():
+        yield Claim("a number", "algebra", 1.0, "it is one", measure)
+        yield Claim("a float32", "algebra", 1.0, "it is one", lambda: 0.0, float64_only=False)
+        if name == "interrupted":
+            yield Claim("never", "algebra", 1.0, "it is one", interrupt, float64_only=False)
+
+    return lambda **settings: certify(theorem, claims, **settings)
+
+
+@pytest.fixture
+def theorems(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(cli, "THEOREMS", {name: stand_in(name) for name in ENDS})
+    monkeypatch.setattr(cli, "_keep_compilations", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("holds", 0), ("fails", 1), ("interrupted", cli.INTERRUPTED)]
+)
+@pytest.mark.usefixtures("theorems")
+def test_exit_status(name, status, capsys):
+    assert cli.main(["verify", "--only", name]) == status
+    out = capsys.readouterr().out
+    assert "a number" in out
+    assert "margin" in out
+    assert "jax" in out
+    assert ("FAIL" in out) == (name == "fails")
+
+
+@pytest.mark.usefixtures("theorems")
+def test_all_theorems_run_until_the_interrupt(capsys):
+    assert cli.main(["verify"]) == cli.INTERRUPTED
+    assert "5 checks passed, 1 failed; interrupted before the last check" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("theorems")
+def test_json_is_a_list_of_certificates(tmp_path):
+    path = tmp_path / "checks.json"
+    cli.main(["verify", "--only", "holds", "--only", "fails", "--json", str(path)])
+    found = json.loads(path.read_text())
+    assert [certificate["name"] for certificate in found] == ["holds", "fails"]
+    assert {"name", "measured", "bound", "passed", "why"} <= set(found[1]["checks"][0])
+    assert found[1]["checks"][0]["passed"] is False
+
+
+@pytest.mark.usefixtures("theorems")
+def test_float32_says_what_it_did_not_run(capsys):
+    assert cli.main(["verify", "--only", "holds", "--precision", "float32"]) == 0
+    assert "1 checks passed, 0 failed, 1 are float64 only" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("theorems")
+def test_an_interrupted_run_leaves_its_finished_checks_in_the_report(tmp_path):
+    assert cli.main(["verify", "--report", str(tmp_path)]) == cli.INTERRUPTED
+    page = (tmp_path / "report.md").read_text()
+    assert "the theorem that interrupted" in page
+    assert "a float32" in page
+
+
+@pytest.mark.usefixtures("theorems")
+def test_without_matplotlib_the_report_says_which_extra_draws(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["verify", "--only", "holds", "--report", str(tmp_path)]) == 0
+    assert "plots extra" in (tmp_path / "report.md").read_text()
+    assert "plots extra" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["verify", "--only", "nothing"], "invalid choice: 'nothing'"),
+        (["verify", "--precision", "float16"], "invalid choice: 'float16'"),
+        (["verify", "--transformer", "somewhere"], "--transformer DIR and --text FILE go together"),
+        (["verify", "--text", "somewhere"], "--transformer DIR and --text FILE go together"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_wrong_words_are_answered(arguments, words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_version_and_module_entry():
+    done = subprocess.run(
+        [sys.executable, "-m", "tripartite", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("tripartite 0.1.0")
+
+
+def test_the_command_keeps_what_it_compiles(monkeypatch, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    shortest = jax.config.jax_persistent_cache_min_compile_time_secs
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    try:
+        cli._keep_compilations()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "tripartite" / "compiled")
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", shortest)
