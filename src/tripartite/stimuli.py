@@ -43,15 +43,18 @@ class AbstractStimulus(eqx.Module):
 
 
 class Constant(AbstractStimulus):
-    """`I(t) = amplitude`. **Arguments:** `amplitude` scalar or `[n]`, in the input's unit."""
+    """`I(t) = amplitude`.
 
-    amplitude: Parameter = signal()
+    **Arguments:** `amplitude` scalar or `[n]`, in the input's unit, or a `Membrane` of these.
+    """
 
-    def __call__(self, t: Array) -> Array:
+    amplitude: Any = signal()
+
+    def __call__(self, t: Array) -> PyTree[Array]:
         return self.amplitude
 
     def jumps(self) -> Array:
-        return jnp.zeros((0,), self.amplitude.dtype)
+        return jnp.zeros((0,), jax.tree.leaves(self.amplitude)[0].dtype)
 
 
 class Step(AbstractStimulus):
