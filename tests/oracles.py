@@ -48,7 +48,7 @@ def rest(e_leak):
     def balance(v):
         return slope(v, steady_gates(v), 0.0, e_leak=e_leak)[0]
 
-    return brentq(balance, -75.0, -55.0, xtol=1e-12)
+    return brentq(balance, -75.0, -56.0, xtol=1e-12)
 
 
 def solve(current, ts, *, jumps=(), rtol=1e-10, **parameters):
