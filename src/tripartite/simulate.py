@@ -35,7 +35,8 @@ class _Probe(eqx.Module):
     """What is recorded: a function of `(t, y, args)` as diffrax wants it."""
 
     model_ports: bool = eqx.field(static=True)
-    functions: Any = eqx.field(static=True)
+    # Not static: a method of a model carries its parameters.
+    functions: Any
 
     def __call__(self, t: Array, y: PyTree[Array], args: Any) -> PyTree[Array]:
         if self.functions is None:
