@@ -51,10 +51,13 @@ def rest(e_leak):
     return brentq(balance, -75.0, -56.0, xtol=1e-12)
 
 
-def solve(current, ts, *, jumps=(), rtol=1e-10, **parameters):
-    """v at the times `ts` (ms), from (-65 mV, steady gates), restarted at each of `jumps`."""
+RESTING = np.concatenate([[-65.0], steady_gates(-65.0)])
+
+
+def solve(current, ts, *, y0=RESTING, jumps=(), rtol=1e-10, **parameters):
+    """(v, m, h, n) at the times `ts` (ms), from `y0`, restarted at each of `jumps`."""
     edges = [ts[0], *jumps, ts[-1]]
-    y, out = np.concatenate([[-65.0], steady_gates(-65.0)]), []
+    y, out = y0, []
     for start, stop in itertools.pairwise(edges):
         # From the inside of the interval, so that a jump's own value is not read.
         def field(t, y, a=start, b=stop):
@@ -71,9 +74,9 @@ def solve(current, ts, *, jumps=(), rtol=1e-10, **parameters):
             dense_output=True,
         )
         here = (ts >= start) & ((ts < stop) | (stop == edges[-1]))
-        out.append(found.sol(ts[here])[0])
+        out.append(found.sol(ts[here]))
         y = found.y[:, -1]
-    return np.concatenate(out)
+    return np.concatenate(out, axis=1)
 
 
 def observed_order(errors, steps):
