@@ -10,8 +10,14 @@ by a fenced block of the language `error`, whose text its exception must contain
     ```error
     capacitance must be positive
     ```
+
+A block of the language `output` is what the Python block before it prints; `...` stands for
+anything, as in a doctest, and runs of white space are one.
 """
 
+import contextlib
+import doctest
+import io
 import itertools
 import re
 from pathlib import Path
@@ -34,6 +40,11 @@ def blocks(text: str) -> list[tuple[int, str, str]]:
     return found
 
 
+def as_shown(expected: str, printed: str) -> bool:
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    return doctest.OutputChecker().check_output(expected.strip(), printed.strip(), flags)
+
+
 def run_page(text: str, name: str) -> None:
     """Runs a page's blocks; raises what an unannounced block raises, at its line of the page."""
     namespace: dict[str, object] = {"__name__": "__main__"}
@@ -43,7 +54,12 @@ def run_page(text: str, name: str) -> None:
             continue
         code = compile("\n" * line + body, name, "exec")
         if following[1] != "error":
-            exec(code, namespace)
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(code, namespace)
+            if following[1] == "output":
+                shown = f"{name}:{following[0]}: the block before it printed\n{printed.getvalue()}"
+                assert following[2].strip() and as_shown(following[2], printed.getvalue()), shown
             continue
         with pytest.raises(Exception) as raised:
             exec(code, namespace)
@@ -67,8 +83,18 @@ def test_page_runs(page, monkeypatch, tmp_path):
         '=== "tab"\n\n    ```python\n    assert False\n    ```\n',
         "```python\nraise ValueError('this')\n```\n\n```error\nthat\n```\n",
         "```python\nraise ValueError('this')\n```\n\n```error\n```\n",
+        "```python\nprint(1.5)\n```\n\n```output\n2.5\n```\n",
+        "```python\nprint(1.5)\n```\n\n```output\n```\n",
     ],
-    ids=["plain", "second", "indented", "another error", "empty error"],
+    ids=[
+        "plain",
+        "second",
+        "indented",
+        "another error",
+        "empty error",
+        "another output",
+        "empty output",
+    ],
 )
 def test_a_wrong_page_fails(text):
     with pytest.raises(AssertionError):
@@ -83,7 +109,8 @@ def test_an_error_that_does_not_come_fails():
 def test_a_right_page_passes():
     run_page(
         "```python\nx = 1\n```\n```bash\nnot python\n```\n```python\nassert x == 1\n```\n"
-        "```python\nraise ValueError('this one')\n```\n\n```error\nthis\none\n```\n",
+        "```python\nraise ValueError('this one')\n```\n\n```error\nthis\none\n```\n"
+        "```python\nprint('v   is', 1.23456)\n```\n\n```output\nv is 1.23...\n```\n",
         "page.md",
     )
 
