@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array
 
 from tripartite.attention import (
     AttentionCircuit,
@@ -24,6 +24,7 @@ from tripartite.proofs.attention.inputs import (
     NEURONS,
     TOKENS,
     Case,
+    draw,
     feature_cases,
     sum_bound,
 )
@@ -43,7 +44,7 @@ def algebra_claims() -> Iterator[Claim]:
         rung="algebra",
         bound=NEURONS * FEATURES * eps,
         why="round-off of a sum over the N M = 144 processes; relative to each term's largest",
-        measure=lambda: _largest_distance(jax.random.key(1)),
+        measure=lambda: _largest_distance(1),
         float64_only=False,
         note=lambda: "" if with_sympy else "SymPy is absent: the symbolic proof did not run.",
     )
@@ -54,7 +55,7 @@ def algebra_claims() -> Iterator[Claim]:
         why="eigenvalues -1/tau_n, -p*/tau_s, -NM/tau_p on the states of equal total calcium, "
         "difference relative to the rate; a repeated eigenvalue moves by the square root of "
         "round-off times the matrix's size (1 would be marginal)",
-        measure=lambda: _slowest_rate_error(jax.random.key(2)),
+        measure=lambda: _slowest_rate_error(2),
     )
     if with_sympy:
         yield Claim(
@@ -71,7 +72,7 @@ def algebra_claims() -> Iterator[Claim]:
 
 
 def _closed_form_claims() -> Iterator[Claim]:
-    cases = feature_cases(jax.random.key(3))
+    cases = feature_cases(3)
     yield Claim(
         name=f"closed-form fixed point is linear attention, {len(cases)} feature maps",
         rung="algebra",
@@ -95,7 +96,7 @@ def _closed_form_claims() -> Iterator[Claim]:
         rung="algebra",
         bound=0.0,
         why="it is computed before they are read, by the same operations in the same order",
-        measure=lambda: _leak(jax.random.key(4)),
+        measure=lambda: _leak(4),
         float64_only=False,
     )
     yield Claim(
@@ -103,30 +104,28 @@ def _closed_form_claims() -> Iterator[Claim]:
         rung="algebra",
         bound=CANCELLATION * sum_bound(TOKENS, FEATURES),
         why="the same sums with zeros among them",
-        measure=lambda: _mask_gap(jax.random.key(5)),
+        measure=lambda: _mask_gap(5),
         float64_only=False,
     )
 
 
-def _random_reading(key: PRNGKeyArray, circuit: AttentionCircuit) -> tuple[Memory, Array]:
-    """A memory of both signs, and features whose calcium has a positive sum."""
-    keys = jax.random.split(key, 3)
-    weights = jax.random.normal(keys[0], (circuit.neurons, circuit.processes))
-    facilitation = jax.random.uniform(keys[1], (circuit.processes,), minval=0.1)
-    query = jax.random.uniform(keys[2], (circuit.processes,), minval=0.1)
-    return Memory(weights, facilitation), query
+def _random_readings(seed: int, draws: int, n: int, m: int) -> tuple[Memory, Array]:
+    """Memories of both signs, and features whose calcium has a positive sum; `draws` of each."""
+    weights, facilitation, query = draw(seed, (draws, n, m), (draws, m), (draws, m))
+    return Memory(weights, jnp.abs(facilitation) + 0.1), jnp.abs(query) + 0.1
 
 
-def _largest_distance(key: PRNGKeyArray) -> float:
-    def one(key: PRNGKeyArray) -> Array:
+def _largest_distance(seed: int) -> float:
+    @jax.jit
+    @jax.vmap
+    def one(memory: Memory, query: Array) -> Array:
         circuit = AttentionCircuit(NEURONS, FEATURES)
-        memory, query = _random_reading(key, circuit)
         return circuit.distance(circuit.rest(memory, query), circuit.reading(memory, query))
 
-    return float(jnp.max(jax.jit(jax.vmap(one))(jax.random.split(key, _DRAWS))))
+    return float(jnp.max(one(*_random_readings(seed, _DRAWS, NEURONS, FEATURES))))
 
 
-def _slowest_rate_error(key: PRNGKeyArray) -> float:
+def _slowest_rate_error(seed: int) -> float:
     """Over random circuits, on the states that share their total calcium.
 
     Total calcium is conserved, so along it the Jacobian has the eigenvalue 0 by design; the fixed
@@ -134,11 +133,10 @@ def _slowest_rate_error(key: PRNGKeyArray) -> float:
     """
     n, m = 2, 4
 
-    def one(key: PRNGKeyArray) -> tuple[Array, Array]:
-        of_taus, of_reading = jax.random.split(key)
-        taus = jax.random.uniform(of_taus, (3,), minval=0.5, maxval=5.0)
+    @jax.jit
+    @jax.vmap
+    def one(taus: Array, memory: Memory, query: Array) -> tuple[Array, Array]:
         circuit = AttentionCircuit(n, m, *taus)
-        memory, query = _random_reading(of_reading, circuit)
         u, rest = circuit.reading(memory, query), circuit.rest(memory, query)
         flat, unflatten = ravel_pytree(rest)
         rates = jnp.stack([1 / taus[0], rest.p[0, 0] / taus[1], n * m / taus[2]])
@@ -148,7 +146,8 @@ def _slowest_rate_error(key: PRNGKeyArray) -> float:
 
         return jax.jacfwd(field)(flat), jnp.min(rates)
 
-    jacobians, slowest = jax.jit(jax.vmap(one))(jax.random.split(key, _SPECTRA))
+    taus = jnp.asarray(np.random.default_rng(seed).uniform(0.5, 5.0, (_SPECTRA, 3)), dtype=float)
+    jacobians, slowest = one(taus, *_random_readings(seed, _SPECTRA, n, m))
     total = np.concatenate([np.zeros(n + n * m), np.ones(n * m)])
     along = np.linalg.svd(total[None, :])[2][1:]
     reduced = along @ np.asarray(jacobians) @ along.T
@@ -164,24 +163,29 @@ def _symbolic_difference(n: int, m: int, tokens: int) -> int:
     """How many of: the field at the fixed point, and x* minus linear attention, are not zero."""
     import sympy
 
-    value = sympy.Matrix(tokens, n, lambda b, i: sympy.Symbol(f"v{b}_{i}"))
-    key = sympy.Matrix(tokens, m, lambda b, j: sympy.Symbol(f"k{b}_{j}", positive=True))
-    query = sympy.Matrix(1, m, lambda _, j: sympy.Symbol(f"q{j}", positive=True))
-    tau_n, tau_s, tau_p = sympy.symbols("tau_n tau_s tau_p", positive=True)
-    gauge = sympy.Symbol("lambda", positive=True)
+    def matrix(name: str, rows: int, columns: int) -> sympy.Matrix:
+        # Positive features: their sums then cannot vanish.
+        return sympy.Matrix(
+            rows, columns, lambda i, j: sympy.Symbol(f"{name}{i}_{j}", positive=True)
+        )
+
+    value, key, query = matrix("v", tokens, n), matrix("k", tokens, m), matrix("q", 1, m)
+    tau_n, tau_s, tau_p, gauge = sympy.symbols("tau_n tau_s tau_p lambda", positive=True)
+    all_ones = sympy.ones(n, m)
     c = gauge * value.T * key / m
-    start = sympy.Matrix(n, m, lambda _, j: gauge * query[j] * sum(key[:, j]))
-    calcium = sum(start) / (n * m)
+    key_sum = sympy.ones(1, tokens) * key
+    start = sympy.Matrix(n, m, lambda _, j: gauge * query[0, j] * key_sum[0, j])
+    calcium = sum(start.flat()) / (n * m)
     s = c / calcium
     x = s * query.T
-    p = sympy.ones(n, m) * calcium
+    p = calcium * all_ones
     field = [
         *((-x + s * query.T) / tau_n),
         *((c - p.multiply_elementwise(s)) / tau_s),
-        *((sympy.ones(n, m) * sum(p) - n * m * p) / tau_p),
+        *((sum(p.flat()) * all_ones - n * m * p) / tau_p),
     ]
     weights = query * key.T
-    attention = (weights * value).T / sum(weights)
+    attention = (weights * value).T / sum(weights.flat())
     return sum(sympy.simplify(e) != 0 for e in [*field, *(x - attention)])
 
 
@@ -200,22 +204,25 @@ def _closed_form_gaps(cases: list[Case], causal: bool = False) -> Array:
     return jnp.stack([gap(case) for case in cases])
 
 
-def _leak(key: PRNGKeyArray) -> float:
-    keys = jax.random.split(key, 5)
-    q, k, v = (jax.random.normal(key, (TOKENS, 8)) for key in keys[:3])
-    seen = TOKENS // 2
-    other_k = k.at[seen:].set(10.0 * jax.random.normal(keys[3], (TOKENS - seen, 8)))
-    other_v = v.at[seen:].set(10.0 * jax.random.normal(keys[4], (TOKENS - seen, 8)))
+def _leak(seed: int) -> float:
+    seen, size = TOKENS // 2, (TOKENS, 8)
+    q, k, v, other_k, other_v = draw(seed, size, size, size, size, size)
+    later = (jnp.arange(TOKENS) >= seen)[:, None]
     attend = jax.jit(functools.partial(fixed_point, EluPlusOne(), causal=True))
-    first, second = attend(q, k, v), attend(q, other_k, other_v)
+    first = attend(q, k, v)
+    second = attend(q, jnp.where(later, 10 * other_k, k), jnp.where(later, 10 * other_v, v))
     return float(jnp.max(jnp.abs(first - second)[:seen]))
 
 
-def _mask_gap(key: PRNGKeyArray) -> float:
-    keys = jax.random.split(key, 3)
-    q, k, v = (jax.random.normal(key, (TOKENS, 8)) for key in keys)
-    mask = jnp.arange(TOKENS) % 3 != 1
-    spoilt_k, spoilt_v = (jnp.where(mask[:, None], x, jnp.nan) for x in (k, v))
-    masked = jax.jit(functools.partial(fixed_point, EluPlusOne()))(q, spoilt_k, spoilt_v, mask=mask)
-    deleted = linear_attention(EluPlusOne(), q, k[mask], v[mask])
+def _mask_gap(seed: int) -> float:
+    q, k, v = draw(seed, (TOKENS, 8), (TOKENS, 8), (TOKENS, 8))
+    mask = np.arange(TOKENS) % 3 != 1
+    spoilt_k, spoilt_v = (jnp.asarray(np.where(mask[:, None], x, np.nan)) for x in (k, v))
+
+    @jax.jit
+    def both(k: Array, v: Array, spoilt_k: Array, spoilt_v: Array) -> tuple[Array, Array]:
+        masked = fixed_point(EluPlusOne(), q, spoilt_k, spoilt_v, mask=jnp.asarray(mask))
+        return masked, linear_attention(EluPlusOne(), q, k, v)
+
+    masked, deleted = both(k[mask], v[mask], spoilt_k, spoilt_v)
     return float(jnp.max(jnp.abs(masked - deleted)) / jnp.max(jnp.abs(v)))

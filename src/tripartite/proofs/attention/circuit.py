@@ -42,9 +42,7 @@ def astrocytes_are_linear_attention(
 
     **Arguments:** as for `certify`.
     """
-    return certify(
-        ASTROCYTES_ARE_LINEAR_ATTENTION, _claims, precision=precision, on_check=on_check
-    )
+    return certify(ASTROCYTES_ARE_LINEAR_ATTENTION, _claims, precision=precision, on_check=on_check)
 
 
 def _claims() -> Iterator[Claim]:

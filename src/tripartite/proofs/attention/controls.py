@@ -10,7 +10,7 @@ from jaxtyping import Array
 from tripartite import simulate
 from tripartite.attention import AttentionCircuit, CircuitState, PositiveRandom, Presented, write
 from tripartite.core import AbstractRelaxation, Relaxation
-from tripartite.proofs.attention.inputs import CANCELLATION, Case
+from tripartite.proofs.attention.inputs import CANCELLATION, Case, draw
 from tripartite.proofs.attention.trajectory import solver_tolerance
 from tripartite.proofs.certificate import Claim
 
@@ -52,7 +52,7 @@ class Mutant(AbstractRelaxation):
 
 
 def control_claims() -> Iterator[Claim]:
-    """Each mutation misses linear attention by ten thousand times the trajectory's bound or more."""
+    """Each mutation misses linear attention by ten thousand times the trajectory's bound."""
     gaps = functools.cache(mutant_gaps)
     for index, name in enumerate(MUTATIONS[1:], start=1):
         yield Claim(
@@ -86,8 +86,6 @@ def mutant_gaps() -> list[float]:
 
 
 def _case() -> Case:
-    keys = jax.random.split(jax.random.key(9), 4)
-    features = PositiveRandom(_FEATURES, 4, key=keys[0], stabilise=False)
-    q = 0.5 * jax.random.normal(keys[1], (1, 4))
-    k = 0.5 * jax.random.normal(keys[2], (_TOKENS, 4))
-    return Case("positive random", features, q, k, jax.random.normal(keys[3], (_TOKENS, _NEURONS)))
+    features = PositiveRandom(_FEATURES, 4, key=jax.random.key(9), stabilise=False)
+    q, k, v = draw(9, (1, 4), (_TOKENS, 4), (_TOKENS, _NEURONS))
+    return Case("positive random", features, 0.5 * q, 0.5 * k, v)

@@ -26,7 +26,6 @@ FEATURE_COUNTS = (16, 64, 256, 1024)
 _HEAD_SIZE = 8
 _BATCH = 32
 _INTEGRATED = 32
-_TIMES = {"dt": 1.0, "t_write": 40.0, "t_read": 50.0}
 # Layers, residual sums and normalisations through which a token's error passes: 2 layers of
 # attention, perceptron and norms on sums of up to 64 terms, each worth some tens of eps.
 _DEPTH = 1e4
@@ -128,7 +127,7 @@ def _integrate() -> Comparison:
 @eqx.filter_jit
 def _integrated_logits(model: DigitsTransformer, images: Array) -> tuple[Array, list[Any]]:
     """The logits, and one `CircuitAttention` per layer with leading axes (pictures, heads)."""
-    head = functools.partial(circuit_attention, OneProcessPerToken(), **_TIMES)
+    head = functools.partial(circuit_attention, OneProcessPerToken(), dt=0.5, t_read=50.0)
 
     def picture(image: Array) -> tuple[Array, list[Any]]:
         runs = []

@@ -18,6 +18,7 @@ from tripartite.attention import (
     linear_attention,
     softmax_attention,
 )
+from tripartite.proofs.attention.inputs import draw
 from tripartite.proofs.certificate import Claim
 
 _DRAWS = 200_000
@@ -109,21 +110,19 @@ def error_against_features(
     how many independent draws of tokens and features.
     """
     scale = (squared_length / (2 * _SIZE)) ** 0.5
+    q, k, v = draw(11, *[(seeds, _TOKENS, _SIZE)] * 3)
     keys = jax.random.split(jax.random.key(11), seeds)
-    errors = [_errors(keys, jnp.asarray(scale), m) for m in features]
-    output, normaliser = (np.asarray(jnp.stack(side)) for side in zip(*errors, strict=True))
+    errors = [_errors(keys, scale * q, scale * k, v, m) for m in features]
+    output, normaliser = (np.stack(side) for side in zip(*errors, strict=True))
     return FeatureErrors(np.array(features), output, normaliser)
 
 
 @eqx.filter_jit
-def _errors(keys: PRNGKeyArray, scale: Array, m: int) -> tuple[Array, Array]:
-    """Relative errors of output and normaliser with m features, one per key."""
+def _errors(keys: PRNGKeyArray, q: Array, k: Array, v: Array, m: int) -> tuple[Array, Array]:
+    """Relative errors of output and normaliser with m features, for each seed."""
 
-    def one(key: PRNGKeyArray) -> tuple[Array, Array]:
-        of_features, *of_tokens = jax.random.split(key, 4)
-        q, k, v = (jax.random.normal(key, (_TOKENS, _SIZE)) for key in of_tokens)
-        q, k = scale * q, scale * k
-        random = PositiveRandom(m, _SIZE, key=jax.random.fold_in(of_features, m), stabilise=False)
+    def one(key: PRNGKeyArray, q: Array, k: Array, v: Array) -> tuple[Array, Array]:
+        random = PositiveRandom(m, _SIZE, key=jax.random.fold_in(key, m), stabilise=False)
         expected = softmax_attention(q, k, v)
         output = linear_attention(random, q, k, v) - expected
         normaliser = jnp.sum(jnp.exp(q @ k.T), axis=-1)
@@ -133,7 +132,7 @@ def _errors(keys: PRNGKeyArray, scale: Array, m: int) -> tuple[Array, Array]:
             jnp.median(jnp.abs(estimate / normaliser - 1)),
         )
 
-    return jax.vmap(one)(keys)
+    return jax.vmap(one)(keys, q, k, v)
 
 
 def rate_claims() -> Iterator[Claim]:

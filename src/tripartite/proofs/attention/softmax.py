@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array
 
 from tripartite.attention import (
     AbstractFeatureMap,
@@ -20,7 +21,7 @@ from tripartite.attention import (
     softmax_attention,
 )
 from tripartite.proofs.attention.digits import random_feature_digits_claims
-from tripartite.proofs.attention.inputs import sum_bound
+from tripartite.proofs.attention.inputs import draw, sum_bound
 from tripartite.proofs.attention.random_features import error_formula_claims, rate_claims
 from tripartite.proofs.certificate import (
     Certificate,
@@ -53,7 +54,6 @@ LINEAR_ATTENTION_IS_SOFTMAX_IN_THE_LIMIT = Theorem(
 
 _NODES = 16
 _TOKENS, _SIZE, _QUERIES = 196, 64, 4
-_TIMES = {"dt": 1.0, "t_write": 40.0, "t_read": 60.0}
 
 
 def linear_attention_is_softmax_in_the_limit(
@@ -79,7 +79,7 @@ def _claims() -> Iterator[Claim]:
 
 
 def _quadrature_claims() -> Iterator[Claim]:
-    q, k, v = _planar_tokens(jax.random.key(12))
+    q, k, v = _planar_tokens(12)
     for name, attend in (("closed form", fixed_point), ("ODE", _integrated)):
         yield Claim(
             name=f"Gauss-Hermite features against softmax, {name}: d = 2, 12 tokens, "
@@ -93,15 +93,14 @@ def _quadrature_claims() -> Iterator[Claim]:
         )
 
 
-def _planar_tokens(key: PRNGKeyArray) -> tuple[Array, Array, Array]:
+def _planar_tokens(seed: int) -> tuple[Array, Array, Array]:
     """12 tokens in a square of half-width sqrt(2.65 / 2), two in its corner: max |q.k| = 2.65."""
-    of_q, of_k, of_v = jax.random.split(key, 3)
+    rng = np.random.default_rng(seed)
     half = (2.65 / 2) ** 0.5
-    q, k = (
-        jax.random.uniform(key, (12, 2), minval=-half, maxval=half).at[0].set(half)
-        for key in (of_q, of_k)
-    )
-    return q, k, jax.random.normal(of_v, (12, 4))
+    q, k = rng.uniform(-half, half, (2, 12, 2))
+    q[0] = k[0] = half
+    v = draw(seed, (12, 4))[0]
+    return jnp.asarray(q, dtype=float), jnp.asarray(k, dtype=float), v
 
 
 def _quadrature_bound(q: Array, k: Array) -> float:
@@ -121,7 +120,7 @@ def _integrated(features: AbstractFeatureMap, q: Array, k: Array, v: Array) -> A
 
 @eqx.filter_jit
 def _circuit(features: AbstractFeatureMap, q: Array, k: Array, v: Array) -> CircuitAttention:
-    return circuit_attention(features, q, k, v, **_TIMES)
+    return circuit_attention(features, q, k, v, dt=1.0, t_read=60.0)
 
 
 def _softmax_gap(
@@ -138,15 +137,15 @@ def _gap(
     return gap / jnp.max(jnp.abs(v))
 
 
-def _image_tokens(key: PRNGKeyArray) -> tuple[Array, Array, Array]:
+def _image_tokens(seed: int) -> tuple[Array, Array, Array]:
     """196 tokens of a head of 64, of the size that normalised tokens have after d^(1/4)."""
-    q, k, v = (jax.random.normal(key, (_TOKENS, _SIZE)) for key in jax.random.split(key, 3))
+    q, k, v = draw(seed, *[(_TOKENS, _SIZE)] * 3)
     return q * _SIZE**-0.25, k * _SIZE**-0.25, v
 
 
 def _one_process_claims() -> Iterator[Claim]:
     features = OneProcessPerToken()
-    q, k, v = _image_tokens(jax.random.key(13))
+    q, k, v = _image_tokens(13)
     size = f"d = {_SIZE}, {_TOKENS} tokens"
     largest = float(jnp.max(jnp.linalg.norm(q, axis=-1)) * jnp.max(jnp.linalg.norm(k, axis=-1)))
     bound = sum_bound(_TOKENS, _TOKENS) + 2 * _SIZE * largest * machine_epsilon()
