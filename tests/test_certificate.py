@@ -41,9 +41,7 @@ def test_a_claim_passes_on_its_own_side_of_the_bound_and_never_as_nan(measured, 
 
 
 def test_margin_is_how_many_times_inside_the_bound():
-    inside, control, exact = run(
-        claim(0.25), claim(4.0, above=True), claim(0.0, bound=0.0)
-    ).checks
+    inside, control, exact = run(claim(0.25), claim(4.0, above=True), claim(0.0, bound=0.0)).checks
     assert inside.margin == 4.0
     assert control.margin == 4.0
     assert exact.margin == math.inf

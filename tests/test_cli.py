@@ -111,7 +111,10 @@ def test_wrong_words_are_answered(arguments, words, capsys):
 
 def test_version_and_module_entry():
     done = subprocess.run(
-        [sys.executable, "-m", "tripartite", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tripartite", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.startswith("tripartite 0.1.0")
 

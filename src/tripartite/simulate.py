@@ -8,9 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump
+from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump, is_noisy
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import (
@@ -18,6 +18,7 @@ from tripartite.solvers import (
     ClassicalRK4,
     FixedSteps,
     Jumping,
+    Noisy,
     SymmetricExponential,
     term_for,
 )
@@ -61,6 +62,7 @@ def simulate(
     atol: float = 1e-6,
     max_steps: int = 1_000_000,
     adjoint: diffrax.AbstractAdjoint | None = None,
+    key: PRNGKeyArray | None = None,
     progress: bool = False,
     throw: bool = True,
 ) -> diffrax.Solution:
@@ -85,6 +87,7 @@ def simulate(
     - `max_steps`: bound on an adaptive solve's steps.
     - `adjoint`: how it is differentiated; by default `FixedSteps` or diffrax's recursive
         checkpointing.
+    - `key`: a JAX key, for a model with noise of its own (a `diffusion`) and for no other.
     - `progress`: prints how far the solve has come.
     - `throw`: raise if the solve fails; otherwise look at `sol.result`.
 
@@ -108,17 +111,14 @@ def simulate(
     stimulus = as_stimulus(stimulus, dtype)
     _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
     probe = _probe(record)
+    _check_needs(model, dt, key)
     if dt is None:
-        if has_jump(model):
-            raise ValueError(
-                f"{type(model).__name__} jumps between steps (a reset or a clock) and needs a "
-                "fixed step: pass dt=, for example dt=0.05."
-            )
         plan = _adaptive(solver, model, stimulus, (begin, end), save_every, rtol, atol, dtype)
         plan |= {"max_steps": max_steps, "dt0": None}
         plan["adjoint"] = adjoint or diffrax.RecursiveCheckpointAdjoint()
     else:
         plan = _fixed(solver, model, (begin, end), concrete_float("dt", dt), save_every, dtype)
+        plan["solver"] = _between_steps(plan["solver"], model, key)
         plan["adjoint"] = adjoint or plan["adjoint"]
     save = plan.pop("save")
     subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
@@ -194,6 +194,34 @@ def _check_shapes(
             )
 
 
+def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | None) -> None:
+    name = type(model).__name__
+    if dt is None and has_jump(model):
+        raise ValueError(
+            f"{name} jumps between steps (a reset or a clock) and needs a fixed step: pass dt=, "
+            "for example dt=0.05."
+        )
+    if is_noisy(model) and (key is None or dt is None):
+        raise ValueError(
+            f"{name} is noisy (it defines a diffusion) and needs a key and a fixed step: pass "
+            "key=jax.random.key(0) and dt=, for example dt=0.05."
+        )
+    if key is not None and not is_noisy(model):
+        raise ValueError(
+            f"{name} has no noise of its own, so that key= would do nothing: leave it out, define "
+            "a diffusion, or pass a noisy stimulus (stimuli.ornstein_uhlenbeck)."
+        )
+
+
+def _between_steps(
+    solver: diffrax.AbstractSolver, model: AbstractDynamics, key: PRNGKeyArray | None
+) -> diffrax.AbstractSolver:
+    """The solver with what the model does after each step: its noise, then its jump."""
+    if key is not None:
+        solver = Noisy(solver, key)
+    return Jumping(solver) if has_jump(model) else solver
+
+
 def _probe(record: Record) -> _Probe:
     if record is None:
         return _Probe(True, None)
@@ -231,7 +259,7 @@ def _fixed(
     terms = term_for(model, solver)
     return {
         "terms": terms,
-        "solver": Jumping(solver) if has_jump(model) else solver,
+        "solver": solver,
         "stepsize_controller": diffrax.ConstantStepSize(),
         "adjoint": FixedSteps(steps, dt),
         "dt0": jnp.asarray(dt, dtype),

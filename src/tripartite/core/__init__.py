@@ -6,6 +6,7 @@ from tripartite.core.dynamics import (
     AbstractRelaxation,
     Relaxation,
     has_jump,
+    is_noisy,
     prefix_leaves,
 )
 from tripartite.core.parameters import (
@@ -33,6 +34,7 @@ __all__ = [
     "errors",
     "has_jump",
     "is_declared",
+    "is_noisy",
     "numerics",
     "parameter",
     "parameters_of",

@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core.parameters import AbstractParametrised
@@ -66,6 +67,14 @@ class AbstractDynamics(AbstractParametrised):
         """
         return y
 
+    def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
+        """The size of each state's noise, in its unit per sqrt(ms): `dy = f dt + diffusion dW`.
+
+        The equation is read in Ito's sense, with independent noise on each state. A class that
+        overrides this is noisy: `simulate` then asks for `key=` and `dt=`.
+        """
+        return jax.tree.map(jnp.zeros_like, y)
+
     def units(self) -> PyTree[str] | None:
         """The unit of each state: a tree prefix of the state, or `None` if undeclared."""
         return None
@@ -109,6 +118,11 @@ def prefix_leaves(prefix: PyTree[Any], tree: PyTree[Array]) -> tuple[Any, ...]:
             "give one value for the whole state, or one for each of its fields."
         ) from error
     return tuple(spread)
+
+
+def is_noisy(model: AbstractDynamics) -> bool:
+    """Whether the model's class defines a `diffusion` of its own."""
+    return type(model).diffusion is not AbstractDynamics.diffusion
 
 
 def has_jump(model: AbstractDynamics) -> bool:

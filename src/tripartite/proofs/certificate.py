@@ -149,7 +149,7 @@ class Certificate:
         ]
         return "\n".join(
             [
-                f"# {theorem.name}",
+                f"# {theorem.name.replace('_', ' ')}",
                 "",
                 theorem.statement,
                 "",

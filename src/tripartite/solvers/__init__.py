@@ -8,6 +8,7 @@ from tripartite.solvers.exponential import (
 )
 from tripartite.solvers.fixed_steps import FixedSteps
 from tripartite.solvers.jumping import Jumping
+from tripartite.solvers.noisy import Noisy
 from tripartite.solvers.runge_kutta import ClassicalRK4
 from tripartite.solvers.terms import ExactStep, RelaxationTerm, term_for
 
@@ -18,6 +19,7 @@ __all__ = [
     "ExactStep",
     "FixedSteps",
     "Jumping",
+    "Noisy",
     "RelaxationTerm",
     "SequentialExponential",
     "SymmetricExponential",

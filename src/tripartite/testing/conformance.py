@@ -124,6 +124,7 @@ def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
         results["relax.drive"] = lambda: model.relax(t, y, u).drive
         results["relax.decay"] = lambda: model.relax(t, y, u).decay
     results["jump"] = lambda: model.jump(t, y, y, u)
+    results["diffusion"] = lambda: model.diffusion(t, y, u)
     for name, compute in results.items():
         try:
             found = compute()

@@ -89,7 +89,7 @@ def rescaled(model: Any) -> Any:
 
 
 def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> Iterator[str]:
-    """A sentence for each state whose derivative or jump does not follow a change of units."""
+    """A sentence for each state whose derivative, noise or jump does not follow a change of units."""
     other = rescaled(model)
     y0 = states[0]
     t = jnp.asarray(0.37, jax.tree.leaves(y0)[0].dtype)
@@ -108,6 +108,12 @@ def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) ->
                 1,
                 model.vector_field(t, y, u),
                 other.vector_field(t * _FACTORS[0], y2, u2),
+            ),
+            (
+                "diffusion",
+                0.5,
+                model.diffusion(t, y, u),
+                other.diffusion(t * _FACTORS[0], y2, u2),
             ),
             ("jump", 0, model.jump(t, y0, y, u), other.jump(t * _FACTORS[0], y0, y2, u2)),
         ):

@@ -9,7 +9,7 @@ from tripartite.proofs.attention.trajectory import gradient_claims, trajectory_c
 from tripartite.proofs.certificate import Certificate, Check, Claim, Theorem, certify
 
 ASTROCYTES_ARE_LINEAR_ATTENTION = Theorem(
-    name="astrocytes are linear attention",
+    name="astrocytes_are_linear_attention",
     statement=(
         "The unique stable fixed point of the neuron-astrocyte circuit, once tokens have been "
         "written into its synapses and a query is read, equals normalised feature-map (linear) "

@@ -27,7 +27,7 @@ class Relaxing(NamedTuple):
     calcium_target: float
 
 
-def calcium_and_synapses(*, t1: float = 12.0, tau_p: float = 24.0) -> Relaxing:
+def calcium_and_synapses(*, t1: float = 16.0, tau_p: float = 24.0) -> Relaxing:
     """Six tokens written into a circuit of 3 neurons and 6 processes each, and one query read.
 
     **Arguments:** `t1` how long to follow the reading, ms; `tau_p` ms: calcium differences decay at
@@ -39,7 +39,7 @@ def calcium_and_synapses(*, t1: float = 12.0, tau_p: float = 24.0) -> Relaxing:
     v = jax.random.normal(of_v, (6, 3))
     circuit = AttentionCircuit(3, 6, tau_p=tau_p, gauge=6.0)
     query = features.queries(q, k)[0]
-    y, memory = write(circuit, features.keys(k), v, rtol=1e-6, atol=1e-6)
+    y, memory = write(circuit, features.keys(k), v, dt=1.0)
     solution: Any = simulate(
         circuit,
         circuit.reading(memory, query),

@@ -33,7 +33,7 @@ from tripartite.proofs.certificate import (
 )
 
 LINEAR_ATTENTION_IS_SOFTMAX_IN_THE_LIMIT = Theorem(
-    name="linear attention is softmax in the limit",
+    name="linear_attention_is_softmax_in_the_limit",
     statement=(
         "Normalised linear attention equals softmax attention exactly for the feature map with one "
         "process per token, spectrally fast for Gauss-Hermite features, and in mean square as "

@@ -150,9 +150,7 @@ def active_layers(found: list[tuple[Array, list[int]]]) -> float:
     """How many layers have at least one level spike."""
     levels, sizes = found[0]
     edges = np.cumsum([0, *sizes])
-    return float(
-        sum(bool(levels[..., a:b].any()) for a, b in itertools.pairwise(edges))
-    )
+    return float(sum(bool(levels[..., a:b].any()) for a, b in itertools.pairwise(edges)))
 
 
 def digit_counts(make: Any) -> Array:

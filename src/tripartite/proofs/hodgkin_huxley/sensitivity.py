@@ -75,6 +75,12 @@ def voltage(form: str, values: Array) -> Array:
         "derivative": cells.DerivativeTVLIF(cell),
     }[form]
     solution = simulate(
-        model, values[7], t1=40.0, dt=0.02, save_every=0.1, solver=solvers.ClassicalRK4()
+        model,
+        values[7],
+        t1=40.0,
+        dt=0.02,
+        save_every=0.1,
+        solver=solvers.ClassicalRK4(),
+        throw=False,
     )
     return solution.ys["v"]

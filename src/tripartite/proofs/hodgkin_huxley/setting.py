@@ -50,7 +50,8 @@ def under_drives(model: AbstractDynamics, *, record: Any = None, **settings: Any
 
     def one(values: Array) -> Any:
         drive = eqx.tree_at(lambda s: s.values, every, values)
-        return simulate(model, drive, t1=DURATION, record=record, **settings).ys
+        # Without `throw` nothing calls back to Python, and a second run finds it compiled.
+        return simulate(model, drive, t1=DURATION, record=record, throw=False, **settings).ys
 
     return jax.vmap(one)(every.values)
 
