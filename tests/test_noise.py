@@ -47,7 +47,7 @@ def paths(model, key, t1=40.0):
 def test_mean_variance_and_correlation_are_the_theory_s(key):
     model = Drifting()
     x = paths(model, key)
-    # Exact for this scheme: x' = e x + ... + s sqrt(2 dt/tau) N has variance s^2 (2 dt/tau)/(1-e^2).
+    # Of this scheme, x' = e x + ... + s sqrt(2 dt/tau) N, exactly: s^2 (2 dt/tau) / (1 - e^2).
     e = jnp.exp(-DT / model.tau)
     variance = model.std**2 * (2.0 * DT / model.tau) / (1.0 - e**2)
     # Four standard errors: of a mean, and of a variance (relative sqrt(2/n)).

@@ -63,7 +63,7 @@ def spike_times(
 
 def _nested(ts: np.ndarray, v: np.ndarray, mask: np.ndarray, threshold: float) -> Any:
     if v.ndim == 1:
-        return np.array([_crossing(ts, v, i, threshold) for i in np.flatnonzero(mask)])
+        return np.array([_crossing(ts, v, int(i), threshold) for i in np.flatnonzero(mask)])
     return [_nested(ts, v[:, j], mask[:, j], threshold) for j in range(v.shape[1])]
 
 

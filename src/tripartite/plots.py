@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tripartite import cells, proofs, simulate, solvers, stimuli
@@ -38,8 +37,8 @@ def hh_over_units() -> "Figure":
     settings: dict[str, Any] = {"t1": 60.0, "dt": 0.01, "solver": solvers.ClassicalRK4()}
     with jax.enable_x64(True):
         cell, drive = cells.HodgkinHuxley(), stimuli.Step(10.0, start=5.0)
-        truth = simulate(cell, drive, **settings)
-        units = simulate(cells.TVLIF(cell), drive, **settings)
+        truth: Any = simulate(cell, drive, **settings)
+        units: Any = simulate(cells.TVLIF(cell), drive, **settings)
         ts, v, w = (np.asarray(x) for x in (truth.ts, truth.ys["v"], units.ys["v"]))
     figure, axes = _figure(2, 8.0, 4.6, sharex=True, height_ratios=(3, 1.2))
     top, bottom = axes[:, 0]
@@ -59,7 +58,7 @@ def unit_contributions() -> "Figure":
     """What each of the four units contributes to the membrane potential."""
     with jax.enable_x64(True):
         model = cells.four_lif()
-        solution = simulate(
+        solution: Any = simulate(
             model, stimuli.Step(10.0, start=5.0), t1=30.0, dt=0.01, record="state"
         )
         ts = np.asarray(solution.ts)
@@ -80,7 +79,8 @@ def unit_contributions() -> "Figure":
 
 def calcium_to_attention() -> "Figure":
     """Calcium spreading in the astrocyte, synapses relaxing, neurons reaching the attention."""
-    found = proofs.calcium_and_synapses()
+    with jax.enable_x64(True):
+        found = proofs.calcium_and_synapses()
     figure, axes = _figure(3, 8.0, 6.4, sharex=True)
     rows = (
         (found.calcium, np.full(1, found.calcium_target), "calcium p", "uM", _ORANGE),
@@ -100,8 +100,11 @@ def error_by_features() -> "Figure":
     """The error of positive random features against their number, on noise and on digits."""
     figure, axes = _figure(1, 9.0, 3.8, ncols=2)
     left, right = axes[0]
-    for length, colour in ((1.0, _GREEN), (4.0, _ORANGE), (16.0, _RED)):
-        found = proofs.error_against_features(length)
+    # In the precision of the certificate, so that its numbers are the ones drawn.
+    with jax.enable_x64(True):
+        errors = {length: proofs.error_against_features(length) for length in (1.0, 4.0, 16.0)}
+        curve = proofs.random_feature_curve()
+    for (length, found), colour in zip(errors.items(), (_GREEN, _ORANGE, _RED), strict=True):
         mean = np.exp(np.log(found.output).mean(axis=1))
         label = f"E|q+k|^2 = {length:g}, slope {found.slope(found.output):.2f}"
         left.loglog(found.features, mean, "o-", color=colour, markersize=4, label=label)
@@ -111,7 +114,6 @@ def error_by_features() -> "Figure":
     left.set_ylabel("relative error of the output")
     left.set_title("Gaussian tokens, d = 64 (dotted: m^(-1/2))")
     left.legend(frameon=False, fontsize=8)
-    curve = proofs.random_feature_curve()
     right.semilogx(curve.features, 100 * curve.accuracy, "o-", color=_BLUE, markersize=4)
     right.axhline(100 * curve.softmax_accuracy, color=_INK, linestyle=":", label="softmax")
     right.set_xlabel("random features m")

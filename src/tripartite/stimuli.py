@@ -86,7 +86,7 @@ class PulseTrain(AbstractStimulus):
     amplitude: Parameter = signal()
     width: Parameter = signal()
     period: Parameter = signal()
-    count: int = eqx.field(static=True)
+    count: int = eqx.field(static=True, default=1)
     start: Parameter = signal(0.0)
 
     def __check_init__(self) -> None:

@@ -33,7 +33,7 @@ class ResettingTVLIF(AbstractCell):
     """
 
     inner: AbstractTVLIF
-    v_reset: Parameter | None = parameter(None, "mV")
+    v_reset: Any = parameter(None, "mV")
     threshold: Parameter = parameter(0.0, "mV")
     rearm: Parameter = parameter(-20.0, "mV")
 

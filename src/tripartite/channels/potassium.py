@@ -1,11 +1,16 @@
 """Potassium channels."""
 
+from jaxtyping import Array
+
 from tripartite.channels.channel import Channel, Gate
 from tripartite.channels.rates import Exponential, Linoid
 
 
 def Potassium(
-    conductance: float = 36.0, reversal: float = -77.0, *, factor: float = 1.0
+    conductance: float | Array = 36.0,
+    reversal: float | Array = -77.0,
+    *,
+    factor: float | Array = 1.0,
 ) -> Channel:
     """The squid axon's delayed rectifier, `g = conductance * n^4`.
 
@@ -15,4 +20,4 @@ def Potassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `factor` the temperature factor.
     """
     gates = {"n": Gate(Linoid(0.1, -55.0, 10.0), Exponential(0.125, -65.0, -80.0), 4, factor)}
-    return Channel("potassium", gates, conductance, reversal)
+    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)

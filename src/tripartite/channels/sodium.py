@@ -1,10 +1,17 @@
 """Sodium channels."""
 
+from jaxtyping import Array
+
 from tripartite.channels.channel import Channel, Gate
 from tripartite.channels.rates import Exponential, Linoid, Sigmoid
 
 
-def Sodium(conductance: float = 120.0, reversal: float = 50.0, *, factor: float = 1.0) -> Channel:
+def Sodium(
+    conductance: float | Array = 120.0,
+    reversal: float | Array = 50.0,
+    *,
+    factor: float | Array = 1.0,
+) -> Channel:
     """The squid axon's sodium channel, `g = conductance * m^3 h`.
 
     Hodgkin and Huxley (1952), equations 20, 21, 23 and 24, in the modern convention (depolarised
@@ -17,4 +24,4 @@ def Sodium(conductance: float = 120.0, reversal: float = 50.0, *, factor: float 
         "m": Gate(Linoid(1.0, -40.0, 10.0), Exponential(4.0, -65.0, -18.0), 3, factor),
         "h": Gate(Exponential(0.07, -65.0, -20.0), Sigmoid(1.0, -35.0, 10.0), 1, factor),
     }
-    return Channel("sodium", gates, conductance, reversal)
+    return Channel(name="sodium", gates=gates, conductance=conductance, reversal=reversal)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ class Claim:
     rung: str
     bound: float
     why: str
-    measure: Callable[[], float]
+    measure: Callable[[], Any]
     above: bool = False
     float64_only: bool = True
     note: Callable[[], str] | None = None

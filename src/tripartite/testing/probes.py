@@ -89,7 +89,7 @@ def rescaled(model: Any) -> Any:
 
 
 def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> Iterator[str]:
-    """A sentence for each state whose derivative, noise or jump does not follow a change of units."""
+    """A sentence for each derivative, noise or jump that does not follow a change of units."""
     other = rescaled(model)
     y0 = states[0]
     t = jnp.asarray(0.37, jax.tree.leaves(y0)[0].dtype)

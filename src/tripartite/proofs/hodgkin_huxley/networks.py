@@ -115,7 +115,8 @@ def _levels(weights: tuple[Array, ...], inputs: Array, t1: float) -> list[tuple[
         network = LevelSpikeNetwork(unit, weights)
 
         def run(u: Array, network: LevelSpikeNetwork = network) -> Array:
-            return simulate(network, u, t1=t1, dt=0.01, solver=diffrax.Euler()).ys["spike"]
+            solution: Any = simulate(network, u, t1=t1, dt=0.01, solver=diffrax.Euler())
+            return solution.ys["spike"]
 
         found.append((eqx.filter_jit(jax.vmap(run))(inputs), network.sizes()))
     return found
@@ -158,7 +159,7 @@ def digit_counts(make: Any) -> Array:
     cell = make()
     currents = 20.0 * load_digits().images[:100].reshape(-1)
     y0 = jax.tree.map(lambda x: jnp.broadcast_to(x, currents.shape), cell.init())
-    solution = simulate(cell, currents, t1=50.0, dt=0.025, y0=y0, save_every=0.1)
+    solution: Any = simulate(cell, currents, t1=50.0, dt=0.025, y0=y0, save_every=0.1)
     return jnp.sum(analysis.spike_mask(solution.ys["v"]), axis=0)
 
 

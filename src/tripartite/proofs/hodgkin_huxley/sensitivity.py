@@ -74,7 +74,7 @@ def voltage(form: str, values: Array) -> Array:
         "share": cells.TVLIF(cell),
         "derivative": cells.DerivativeTVLIF(cell),
     }[form]
-    solution = simulate(
+    solution: Any = simulate(
         model,
         values[7],
         t1=40.0,

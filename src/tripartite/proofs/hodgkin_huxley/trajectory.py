@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -184,7 +185,7 @@ def float32_shift() -> float:
     """Share form against the cell, both in float32."""
     pair = astype(SideBySide(_share_pair()), jnp.float32)
     drive = astype(stimuli.Step(10.0, start=5.0), jnp.float32)
-    sol = simulate(pair, drive, t1=300.0, dt=0.01, solver=solvers.ClassicalRK4())
+    sol: Any = simulate(pair, drive, t1=300.0, dt=0.01, solver=solvers.ClassicalRK4())
     return _shift(*analysis.spike_times(sol.ts, sol.ys["v"]))
 
 
@@ -200,8 +201,12 @@ def five_channels() -> cells.ConductanceCell:
         (
             channels.Sodium(),
             channels.Potassium(),
-            channels.Channel("slow_potassium", {"p": slow}, 0.1, -90.0),
-            channels.Channel("persistent_sodium", {"p": persistent}, 0.02, 50.0),
+            channels.Channel(
+                name="slow_potassium", gates={"p": slow}, conductance=0.1, reversal=-90.0
+            ),
+            channels.Channel(
+                name="persistent_sodium", gates={"p": persistent}, conductance=0.02, reversal=50.0
+            ),
             channels.Leak(),
         )
     )
