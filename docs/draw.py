@@ -1,4 +1,4 @@
-"""Draws the figure of the page on stimuli: `python docs/draw.py` (needs matplotlib)."""
+"""Draws every figure of these pages: `python docs/draw.py` (needs matplotlib)."""
 
 from pathlib import Path
 from typing import Any
@@ -77,4 +77,5 @@ def draw_input(ax: Any, ts: np.ndarray, u: Any) -> None:
 
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
+    tp.plots.draw_all(list(tp.proofs.__all__), FIGURES)
     stimuli().savefig(FIGURES / "stimuli.png", dpi=110)
