@@ -113,7 +113,8 @@ class DerivativeTVLIF(AbstractTVLIF):
         v = f + u_4
 
     Exact in continuous time and step by step under any Runge-Kutta or linear multistep method;
-    under an exponential step it is first order in dt, where `TVLIF` stays exact. f and u_4 drift
+    under an exponential step it differs from the cell by the method's own error (order 2 in dt
+    with the midpoint, 1 without), where `TVLIF` stays exact. f and u_4 drift
     apart by about 100 mV per spike, which costs float32 its last digits in long runs.
 
     **Arguments:** as `TVLIF`; `unit_leak` (g_0) is the constant leak of the channel units.
