@@ -4,9 +4,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from tripartite import simulate
-from tripartite.attention import AttentionCircuit, OneProcessPerToken, linear_attention, write
+from tripartite.attention import (
+    AttentionCircuit,
+    CircuitState,
+    OneProcessPerToken,
+    linear_attention,
+    write,
+)
+from tripartite.proofs.attention.inputs import draw
 
 
 class Relaxing(NamedTuple):
@@ -33,27 +41,24 @@ def calcium_and_synapses(*, t1: float = 16.0, tau_p: float = 24.0) -> Relaxing:
     **Arguments:** `t1` how long to follow the reading, ms; `tau_p` ms: calcium differences decay at
     18 / tau_p per ms, and tau_n = tau_s = 1 ms.
     """
-    of_q, of_k, of_v = jax.random.split(jax.random.key(14), 3)
-    features = OneProcessPerToken()
-    q, k = jax.random.normal(of_q, (1, 4)), jax.random.normal(of_k, (6, 4))
-    v = jax.random.normal(of_v, (6, 3))
-    circuit = AttentionCircuit(3, 6, tau_p=tau_p, gauge=6.0)
-    query = features.queries(q, k)[0]
-    y, memory = write(circuit, features.keys(k), v, dt=1.0)
-    solution: Any = simulate(
-        circuit,
-        circuit.reading(memory, query),
-        t1=t1,
-        y0=y._replace(p=circuit.calcium(memory, query)),
-        record="state",
-        save_every=t1 / 240,
-    )
-    rest = circuit.rest(memory, query)
+    q, k, v = draw(14, (1, 4), (6, 4), (6, 3))
+    features, circuit = OneProcessPerToken(), AttentionCircuit(3, 6, tau_p=tau_p, gauge=6.0)
+
+    @jax.jit
+    def run(q: Array, k: Array, v: Array) -> tuple[Any, CircuitState]:
+        query = features.queries(q, k)[0]
+        y, memory = write(circuit, features.keys(k), v, dt=1.0)
+        y0 = y._replace(p=circuit.calcium(memory, query))
+        u = circuit.reading(memory, query)
+        shown = simulate(circuit, u, t1=t1, y0=y0, record="state", save_every=t1 / 240)
+        return (shown.ts, shown.ys), circuit.rest(memory, query)
+
+    (ts, shown), rest = run(q, k, v)
     return Relaxing(
-        ts=np.asarray(solution.ts),
-        calcium=np.asarray(solution.ys.p),
-        synapses=np.asarray(solution.ys.s),
-        neurons=np.asarray(solution.ys.x),
+        ts=np.asarray(ts),
+        calcium=np.asarray(shown.p),
+        synapses=np.asarray(shown.s),
+        neurons=np.asarray(shown.x),
         target=np.asarray(linear_attention(features, q, k, v)[0]),
         synapse_target=np.asarray(rest.s),
         calcium_target=float(rest.p[0, 0]),

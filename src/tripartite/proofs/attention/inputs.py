@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,12 +47,18 @@ class Case(NamedTuple):
         """Linear attention, token by token."""
         return linear_attention(self.features, self.q, self.k, self.v)
 
-    def conditioning(self) -> float:
+    def conditioning(self) -> Array:
         """The smallest denominator over the sum of its terms' magnitudes: 1 if all are positive."""
         queries, keys = self.rates()
         weights = queries @ keys.T
         magnitudes = jnp.abs(queries) @ jnp.abs(keys).T
-        return float(jnp.min(jnp.sum(weights, -1) / jnp.sum(magnitudes, -1)))
+        return jnp.min(jnp.sum(weights, -1) / jnp.sum(magnitudes, -1))
+
+
+@eqx.filter_jit
+def smallest_conditioning(cases: list[Case]) -> Array:
+    """Of all the maps: at least 1 / `CANCELLATION`."""
+    return jnp.min(jnp.stack([case.conditioning() for case in cases]))
 
 
 def draw(seed: int, *shapes: tuple[int, ...]) -> list[Array]:

@@ -27,6 +27,7 @@ from tripartite.proofs.attention.inputs import (
     Case,
     draw,
     feature_cases,
+    smallest_conditioning,
     sum_bound,
 )
 from tripartite.proofs.certificate import Claim, machine_epsilon
@@ -161,7 +162,7 @@ def _worst_gap(cases: list[Case], solved: Any, gauge: int) -> float:
 def _arrival_note(cases: list[Case], solved: Any, gauge: int) -> str:
     times = np.asarray(solved().settling_time[gauge]).max(axis=-1)
     each = ", ".join(f"{case.name} {t:.3g}" for case, t in zip(cases, times, strict=True))
-    smallest = min(case.conditioning() for case in cases)
+    smallest = float(smallest_conditioning(cases))
     return (
         f"ms until within 1e-6, tau_n = tau_s = 1 ms: {each}; smallest denominator "
         f"{smallest:.2g} of the sum of magnitudes."
