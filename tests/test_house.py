@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "solvers": GRAMMAR,
     "failures": {*GRAMMAR, "stimuli"},
     "simulate": {*GRAMMAR, "stimuli", "solvers", "failures"},
-    "analysis": GRAMMAR,
+    "analysis": {*GRAMMAR, "simulate"},
     "summary": GRAMMAR,
     **{use: {*MODELS, *VERBS} for use in USES},
     "proofs": ALL_BELOW,
