@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from tripartite.core import astype
+from tripartite.failures import RESULTS
 from tripartite.simulate import simulate
 from tripartite.summary import summary
 
@@ -23,6 +24,7 @@ from tripartite import (
 
 __version__ = version("tripartite")
 __all__ = [
+    "RESULTS",
     "__version__",
     "analysis",
     "astype",

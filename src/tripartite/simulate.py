@@ -89,7 +89,8 @@ def simulate(
         checkpointing.
     - `key`: a JAX key, for a model with noise of its own (a `diffusion`) and for no other.
     - `progress`: prints how far the solve has come.
-    - `throw`: raise if the solve fails; otherwise look at `sol.result`.
+    - `throw`: raise if the solve fails; otherwise compare `sol.result` with
+        `tripartite.RESULTS.successful`.
 
     **Returns:** diffrax's `Solution`: `ts` in ms, `ys` the record (time first), `result`, and
     `stats["y1"]`, the state at `t1`, from which another call can go on.
