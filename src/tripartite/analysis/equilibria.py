@@ -49,17 +49,17 @@ def steady_state(
 ) -> PyTree[Array]:
     """The state at which nothing moves: `vector_field(0, y, u) = 0`, near `y0`.
 
-    Found by optimistix's Levenberg-Marquardt method, and differentiable with respect to the model
+    Found by Powell's dogleg method (optimistix), and differentiable with respect to the model
     and the input by the implicit function theorem. Stable or not: see `eigenvalues`.
 
     **Arguments:** `u` the input; `y0` where to start (default: `model.init()`); `tolerance` of the
-    state, absolute and relative (default: eps^(3/4)).
+    state, absolute and relative (default: eps^(2/3)).
 
     **Raises:** an Equinox run-time error if no such state is found.
     """
     start, slope, back = slope_of(model, model.init() if y0 is None else y0, u)
-    small = float(jnp.finfo(start.dtype).eps) ** 0.75 if tolerance is None else tolerance
-    solver = optimistix.LevenbergMarquardt(rtol=small, atol=small)
+    small = float(jnp.finfo(start.dtype).eps) ** (2 / 3) if tolerance is None else tolerance
+    solver = optimistix.Dogleg(rtol=small, atol=small)
     solution = optimistix.root_find(lambda x, _: slope(x), solver, start, max_steps=2000)
     return back(solution.value)
 
