@@ -166,9 +166,9 @@ plt.show()
 # ## Where rounding is amplified
 #
 # Warm the cell to 16.3 degC and raise the current slowly to 40 uA/cm2. At 16 uA/cm2 the resting
-# state becomes unstable, but the voltage follows it for a long time still, and fires only near 33. A
-# difference of 1e-14 mV grows all that time. Is that the units' fault? List the cell's own channels
-# in another order: the same cell, the same sums in another order.
+# state becomes unstable, but the voltage follows it for a long time still, and fires only near 33.
+# A difference of 1e-14 mV grows all that time. Is that the units' fault? List the cell's own
+# channels in another order: the same cell, the same sums in another order.
 
 # %%
 hot = tp.cells.HodgkinHuxley(temperature=16.3)
