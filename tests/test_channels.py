@@ -13,6 +13,7 @@ from tripartite import channels
 from tripartite.channels import AbstractChannel, Channel, Exponential, Gate, Linoid, Sigmoid
 from tripartite.core import numerics, parameter
 
+V = jnp.asarray(-65.0)
 DTYPES = pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=["f32", "f64"])
 GATES = {
     "m": channels.Sodium().gates["m"],
@@ -72,12 +73,15 @@ def test_a_factor_speeds_a_gate_up_and_keeps_its_steady_state():
 def test_conductances_are_products_of_powers():
     sodium, potassium, leak = channels.Sodium(), channels.Potassium(), channels.Leak()
     gates = {"m": jnp.asarray(0.5), "h": jnp.asarray(0.25)}
-    assert float(sodium.open_conductance(gates)) == 120 * 0.5**3 * 0.25
-    assert float(potassium.open_conductance({"n": jnp.asarray(0.5)})) == 36 * 0.5**4
-    assert float(leak.open_conductance({})) == 0.3
+    assert float(sodium.open_conductance(gates, V)) == 120 * 0.5**3 * 0.25
+    assert float(potassium.open_conductance({"n": jnp.asarray(0.5)}, V)) == 36 * 0.5**4
+    assert float(leak.open_conductance({}, V)) == 0.3
     assert leak.init(jnp.asarray(-65.0)) == {}
-    assert (float(sodium.reversal), float(potassium.reversal)) == (50.0, -77.0)
-    assert float(leak.reversal) == -54.387
+    assert (float(sodium.reversal_potential()), float(potassium.reversal_potential())) == (
+        50.0,
+        -77.0,
+    )
+    assert float(leak.reversal_potential()) == -54.387
 
 
 def test_a_channel_starts_at_its_steady_state():
@@ -97,13 +101,16 @@ class Instantaneous(AbstractChannel):
     reversal: jax.Array = parameter(-90.0, "mV")
     calcium: jax.Array = parameter(0.4, "uM")
 
-    def init(self, v):
+    def init(self, v, calcium=None):
         return {}
 
-    def relax(self, gates, v):
+    def relax(self, gates, v, calcium=None):
         return {}, {}
 
-    def open_conductance(self, gates):
+    def reversal_potential(self, calcium=None):
+        return self.reversal
+
+    def open_conductance(self, gates, v, calcium=None):
         return 2.0 * numerics.hill(self.calcium, jnp.full_like(self.calcium, 0.8), 2)
 
 
@@ -120,7 +127,7 @@ def test_a_channel_of_one_s_own_works_in_a_cell():
 def test_a_population_of_channels_by_vmap():
     maxima = jnp.array([100.0, 120.0])
     gates = {"m": jnp.asarray(0.5), "h": jnp.asarray(0.5)}
-    build = eqx.filter_vmap(lambda g: channels.Sodium(g).open_conductance(gates))
+    build = eqx.filter_vmap(lambda g: channels.Sodium(g).open_conductance(gates, V))
     chex.assert_trees_all_close(build(maxima), maxima / 16, rtol=1e-15)
 
 

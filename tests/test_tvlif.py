@@ -148,7 +148,7 @@ def test_replayed_conductances_against_scipy(form):
 
 
 def test_a_replay_of_recorded_conductances_keeps_the_open_loop_bound():
-    probes = {"v": lambda y: y.v, "g": lambda y: jnp.stack(SQUID.conductances(y.gates))}
+    probes = {"v": lambda y: y.v, "g": lambda y: jnp.stack(SQUID.conductances(y))}
     fine = tp.simulate(SQUID, 10.0, t1=20.0, dt=0.005, record=probes, solver=RK4)
     v, g = np.asarray(fine.ys["v"]), np.asarray(fine.ys["g"])
     record = Sampled(g[::4].T, 0.02, interpolation="cubic")

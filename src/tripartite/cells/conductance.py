@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite import channels as ch
@@ -10,10 +11,11 @@ from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 
 
 class ConductanceState(NamedTuple):
-    """`v` in mV; `gates[channel][gate]`, open fractions."""
+    """`v` in mV; `gates[channel][gate]`, open fractions; `calcium` in uM (`None`: no pool)."""
 
     v: Array
     gates: dict[str, PyTree[Array]]
+    calcium: Array | None = None
 
 
 class ConductanceCell(AbstractCell):
@@ -21,20 +23,24 @@ class ConductanceCell(AbstractCell):
 
     Hodgkin and Huxley (1952), equation 26, for any list of channels. Every state relaxes: v at
     rate (sum of g_k) / C, each gate at its own rate, which is the cell seen as leaky integrators
-    with state-dependent drive and leak.
+    with state-dependent drive and leak. With a pool, calcium is one more state, which sets the
+    reversal or the gates of the channels that read it.
 
     **Arguments:**
 
     - `channels`: a tuple of channels with distinct names.
     - `capacitance`: uF/cm2 (or pF).
     - `v_init`: mV; a cell starts there with its gates at their steady state.
+    - `pool`: a `channels.CalciumPool`, or `None`.
 
-    **Raises:** `ValueError` for no channel, two of one name, or a capacitance that is not positive.
+    **Raises:** `ValueError` for no channel, two of one name, a capacitance that is not positive, or
+    a pool fed by a channel that the cell does not have.
     """
 
     channels: tuple[ch.AbstractChannel, ...]
     capacitance: Parameter = parameter(1.0, "uF/cm2", positive=True, source="Hodgkin & Huxley 1952")
     v_init: Parameter = parameter(-65.0, "mV", trainable=False)
+    pool: ch.CalciumPool | None = None
 
     def __check_init__(self) -> None:
         if not isinstance(self.channels, tuple) or not self.channels:
@@ -45,53 +51,69 @@ class ConductanceCell(AbstractCell):
         names = [channel.name for channel in self.channels]
         if len(set(names)) < len(names):
             raise ValueError(f"channels must have distinct names, got {names}: rename one of them.")
+        missing = set(self.pool.sources if self.pool else ()) - set(names)
+        if missing:
+            raise ValueError(
+                f"the calcium pool is fed by {sorted(missing)}, but the channels are {names}: name "
+                "channels of this cell in CalciumPool(sources=...)."
+            )
 
     def init(self) -> ConductanceState:
-        """`v_init`, and each gate at its steady state there."""
-        gates = {channel.name: channel.init(self.v_init) for channel in self.channels}
-        return ConductanceState(self.v_init, gates)
+        """`v_init`, calcium at rest, and each gate at its steady state there."""
+        calcium = None if self.pool is None else self.pool.rest
+        gates = {channel.name: channel.init(self.v_init, calcium) for channel in self.channels}
+        return ConductanceState(self.v_init, gates, calcium)
 
     def blocks(self) -> ConductanceState:
-        """A fixed step takes v first (and last), the gates in between."""
-        return ConductanceState(v=0, gates=1)  # pyright: ignore[reportArgumentType]
+        """A fixed step takes v first (and last), the gates and calcium in between."""
+        return ConductanceState(v=0, gates=1, calcium=1)  # pyright: ignore[reportArgumentType]
 
     def units(self) -> ConductanceState:
-        """mV, and pure numbers."""
-        return ConductanceState(v="mV", gates="1")  # pyright: ignore[reportArgumentType]
+        """mV, pure numbers, and uM."""
+        return ConductanceState("mV", "1", "uM")  # pyright: ignore[reportArgumentType]
 
     def voltage(self, y: ConductanceState) -> Array:
         """`v` in mV."""
         return y.v
 
-    def conductances(self, gates: dict[str, PyTree[Array]]) -> tuple[Array, ...]:
+    def conductances(self, y: ConductanceState) -> tuple[Array, ...]:
         """The conductance of each channel now (mS/cm2), in the order of `channels`."""
-        return tuple(channel.open_conductance(gates[channel.name]) for channel in self.channels)
+        return tuple(c.open_conductance(y.gates[c.name], y.v, y.calcium) for c in self.channels)
 
-    def reversals(self) -> tuple[Array, ...]:
-        """The reversal potential of each channel (mV), in the order of `channels`."""
-        return tuple(channel.reversal for channel in self.channels)
+    def reversals(self, y: ConductanceState) -> tuple[Array, ...]:
+        """The reversal potential of each channel now (mV), in the order of `channels`."""
+        return tuple(channel.reversal_potential(y.calcium) for channel in self.channels)
 
     def relax_gates(
-        self, gates: dict[str, PyTree[Array]], v: Array
+        self, y: ConductanceState
     ) -> tuple[dict[str, PyTree[Array]], dict[str, PyTree[Array]]]:
-        """Drive and decay (1/ms) of every gate at `v` (mV)."""
-        pairs = {c.name: c.relax(gates[c.name], v) for c in self.channels}
+        """Drive and decay (1/ms) of every gate."""
+        pairs = {c.name: c.relax(y.gates[c.name], y.v, y.calcium) for c in self.channels}
         return (
             {name: drive for name, (drive, _) in pairs.items()},
             {name: decay for name, (_, decay) in pairs.items()},
         )
 
+    def relax_calcium(
+        self, y: ConductanceState, conductances: tuple[Array, ...]
+    ) -> tuple[Array | None, Array | None]:
+        """Drive (uM/ms) and decay (1/ms) of the pool, given the conductances (mS/cm2)."""
+        if self.pool is None:
+            return None, None
+        rows = zip(self.channels, conductances, self.reversals(y), strict=True)
+        currents = [g * (y.v - e) for c, g, e in rows if c.name in self.pool.sources]
+        return self.pool.relax(sum_of(currents) if currents else jnp.zeros_like(y.v))
+
     def relax(self, t: Array, y: ConductanceState, u: Any) -> Relaxation:
-        """v: drive (sum of g E + I) / C, decay (sum of g) / C; each gate: its own two rates."""
+        """v: drive (sum of g E + I) / C, decay (sum of g) / C; the others: their own rates."""
         membrane = as_membrane(u, y.v)
-        conductances = self.conductances(y.gates)
-        pull = sum_of(g * e for g, e in zip(conductances, self.reversals(), strict=True))
-        drive, decay = self.relax_gates(y.gates, y.v)
+        conductances = self.conductances(y)
+        pull = sum_of(g * e for g, e in zip(conductances, self.reversals(y), strict=True))
+        gates, calcium = self.relax_gates(y), self.relax_calcium(y, conductances)
+        leak = sum_of(conductances) + membrane.conductance
         return Relaxation(
-            ConductanceState((pull + membrane.current) / self.capacitance, drive),
-            ConductanceState(
-                (sum_of(conductances) + membrane.conductance) / self.capacitance, decay
-            ),
+            ConductanceState((pull + membrane.current) / self.capacitance, gates[0], calcium[0]),
+            ConductanceState(leak / self.capacitance, gates[1], calcium[1]),
         )
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.cells.base import AbstractCell
-from tripartite.cells.conductance import ConductanceCell, sum_of
+from tripartite.cells.conductance import ConductanceCell, ConductanceState, sum_of
 from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 from tripartite.stimuli import AbstractStimulus
 
@@ -23,11 +23,15 @@ class AbstractTVLIF(AbstractCell):
 
 
 class ShareState(NamedTuple):
-    """`shares`: each channel's part of the potential (mV); `drive`: the stimulus's; `gates`."""
+    """`shares`: each channel's part of the potential (mV); `drive`: the stimulus's.
+
+    `gates` and `calcium` as in the cell.
+    """
 
     shares: tuple[Array, ...]
     drive: Array
     gates: dict[str, PyTree[Array]]
+    calcium: Array | None = None
 
 
 class TVLIF(AbstractTVLIF):
@@ -39,8 +43,9 @@ class TVLIF(AbstractTVLIF):
 
     All units share one time-varying time constant C / g_s. Adding the lines gives the conductance
     cell's own equation, so v is its voltage for every input, and |u_k| never exceeds
-    max(|u_k(0)|, |E_k|). It holds for any Runge-Kutta or linear multistep method step by step, and
-    for the exponential steps of this library.
+    max(|u_k(0)|, sup |E_k|). Conductances and reversals may depend on v and on calcium: they are
+    read at the sum of the units. It holds for any Runge-Kutta or linear multistep method step by
+    step, and for the exponential steps of this library.
 
     **Arguments:**
 
@@ -58,15 +63,16 @@ class TVLIF(AbstractTVLIF):
         """The channels' units empty and the stimulus's at the cell's initial voltage."""
         y = self.cell.init()
         gates = y.gates if self.replay is None else {}
-        return ShareState((jnp.zeros_like(y.v),) * len(self.cell.channels), y.v, gates)
+        empty = (jnp.zeros_like(y.v),) * len(self.cell.channels)
+        return ShareState(empty, y.v, gates, y.calcium)
 
     def blocks(self) -> ShareState:
-        """As the cell's: the units first (and last), the gates in between."""
-        return ShareState(shares=0, drive=0, gates=1)  # pyright: ignore[reportArgumentType]
+        """As the cell's: the units first (and last), the gates and calcium in between."""
+        return ShareState(0, 0, 1, 1)  # pyright: ignore[reportArgumentType]
 
     def units(self) -> ShareState:
-        """mV, mV and pure numbers."""
-        return ShareState("mV", "mV", "1")  # pyright: ignore[reportArgumentType]
+        """mV, mV, pure numbers and uM."""
+        return ShareState("mV", "mV", "1", "uM")  # pyright: ignore[reportArgumentType]
 
     def voltage(self, y: ShareState) -> Array:
         """The sum of all units, mV."""
@@ -74,26 +80,27 @@ class TVLIF(AbstractTVLIF):
 
     def collect(self, y: ShareState, v: Array) -> ShareState:
         """All shares zero and `v` in the stimulus's unit: no later voltage changes if v is old."""
-        return ShareState(tuple(jnp.zeros_like(x) for x in y.shares), v, y.gates)
+        return ShareState(tuple(jnp.zeros_like(x) for x in y.shares), v, y.gates, y.calcium)
 
     def relax(self, t: Array, y: ShareState, u: Any) -> Relaxation:
         """Each unit: drive g_k E_k / C (or I / C), decay g_s / C."""
         membrane = as_membrane(u, y.drive)
-        conductances = _conductances(self.cell, self.replay, t, y.gates)
-        drive, decay = _relax_gates(self.cell, y.gates, self.voltage(y))
+        whole = ConductanceState(self.voltage(y), y.gates, y.calcium)
+        conductances = _conductances(self.cell, self.replay, t, whole)
+        gates = _relax_gates(self.cell, whole)
+        calcium = self.cell.relax_calcium(whole, conductances)
         capacitance = self.cell.capacitance
         leak = (sum_of(conductances) + membrane.conductance) / capacitance
-        pulls = tuple(
-            g * e / capacitance for g, e in zip(conductances, self.cell.reversals(), strict=True)
-        )
+        reversals = self.cell.reversals(whole)
+        pulls = tuple(g * e / capacitance for g, e in zip(conductances, reversals, strict=True))
         return Relaxation(
-            ShareState(pulls, membrane.current / capacitance, drive),
-            ShareState((leak,) * len(pulls), leak, decay),
+            ShareState(pulls, membrane.current / capacitance, gates[0], calcium[0]),
+            ShareState((leak,) * len(pulls), leak, gates[1], calcium[1]),
         )
 
 
 class DerivativeState(NamedTuple):
-    """The units of the derivative form, in mV, and the gates.
+    """The units of the derivative form, in mV, and the cell's gates and calcium.
 
     `channels`: one per channel; `synapse`: their derivative synapses, summed; `total`: the last.
     """
@@ -102,6 +109,7 @@ class DerivativeState(NamedTuple):
     synapse: Array
     total: Array
     gates: dict[str, PyTree[Array]]
+    calcium: Array | None = None
 
 
 class DerivativeTVLIF(AbstractTVLIF):
@@ -129,15 +137,15 @@ class DerivativeTVLIF(AbstractTVLIF):
         y = self.cell.init()
         zero = jnp.zeros_like(y.v)
         gates = y.gates if self.replay is None else {}
-        return DerivativeState((zero,) * len(self.cell.channels), zero, y.v, gates)
+        return DerivativeState((zero,) * len(self.cell.channels), zero, y.v, gates, y.calcium)
 
     def blocks(self) -> DerivativeState:
-        """The units first (and last), the gates in between."""
-        return DerivativeState(0, 0, 0, 1)  # pyright: ignore[reportArgumentType]
+        """The units first (and last), the gates and calcium in between."""
+        return DerivativeState(0, 0, 0, 1, 1)  # pyright: ignore[reportArgumentType]
 
     def units(self) -> DerivativeState:
-        """mV, and pure numbers."""
-        return DerivativeState("mV", "mV", "mV", "1")  # pyright: ignore[reportArgumentType]
+        """mV, pure numbers and uM."""
+        return DerivativeState("mV", "mV", "mV", "1", "uM")  # pyright: ignore[reportArgumentType]
 
     def voltage(self, y: DerivativeState) -> Array:
         """`f + u_4`, mV."""
@@ -145,17 +153,19 @@ class DerivativeTVLIF(AbstractTVLIF):
 
     def collect(self, y: DerivativeState, v: Array) -> DerivativeState:
         """The synapses empty and `v` in the last unit: it removes the drift."""
-        return DerivativeState(y.channels, jnp.zeros_like(y.synapse), v, y.gates)
+        return DerivativeState(y.channels, jnp.zeros_like(y.synapse), v, y.gates, y.calcium)
 
     def relax(self, t: Array, y: DerivativeState, u: Any) -> Relaxation:
         """The three lines above; an external conductance joins the last unit's leak."""
         membrane = as_membrane(u, y.total)
-        conductances = _conductances(self.cell, self.replay, t, y.gates)
-        drive, decay = _relax_gates(self.cell, y.gates, self.voltage(y))
+        whole = ConductanceState(self.voltage(y), y.gates, y.calcium)
+        conductances = _conductances(self.cell, self.replay, t, whole)
+        gates = _relax_gates(self.cell, whole)
+        calcium = self.cell.relax_calcium(whole, conductances)
         capacitance, g_0 = self.cell.capacitance, self.unit_leak
         rate = g_0 / capacitance
         push = membrane.current / sum_of(conductances)
-        targets = tuple(e + push for e in self.cell.reversals())
+        targets = tuple(e + push for e in self.cell.reversals(whole))
         slopes = tuple(rate * (a - x) for a, x in zip(targets, y.channels, strict=True))
         synapse = sum_of(g * s for g, s in zip(conductances, slopes, strict=True)) / g_0
         leak = (sum_of(conductances) + membrane.conductance) / capacitance
@@ -165,13 +175,15 @@ class DerivativeTVLIF(AbstractTVLIF):
                 tuple(rate * a for a in targets),
                 synapse,
                 weighted / capacitance - leak * y.synapse,
-                drive,
+                gates[0],
+                calcium[0],
             ),
             DerivativeState(
                 tuple(rate + jnp.zeros_like(x) for x in y.channels),
                 jnp.zeros_like(y.synapse),
                 leak,
-                decay,
+                gates[1],
+                calcium[1],
             ),
         )
 
@@ -180,10 +192,10 @@ def _conductances(
     cell: ConductanceCell,
     replay: AbstractStimulus | None,
     t: Array,
-    gates: dict[str, PyTree[Array]],
+    y: ConductanceState,
 ) -> tuple[Array, ...]:
     if replay is None:
-        return cell.conductances(gates)
+        return cell.conductances(y)
     record = replay(t)
     if record.shape[:1] != (len(cell.channels),):
         raise ValueError(
@@ -193,5 +205,5 @@ def _conductances(
     return tuple(record)
 
 
-def _relax_gates(cell: ConductanceCell, gates: dict[str, PyTree[Array]], v: Array) -> Any:
-    return cell.relax_gates(gates, v) if gates else (gates, gates)
+def _relax_gates(cell: ConductanceCell, y: ConductanceState) -> Any:
+    return cell.relax_gates(y) if y.gates else (y.gates, y.gates)

@@ -62,8 +62,9 @@ def field_gap(cell: cells.ConductanceCell, units: cells.AbstractTVLIF) -> Array:
         t = jnp.zeros_like(cell.v_init)
         current = 60.0 * jax.random.uniform(i_key, (), t.dtype) - 10.0
         v, slope = jax.jvp(units.voltage, (y,), (units.vector_field(t, y, current),))
-        truth = cell.vector_field(t, cells.ConductanceState(v, y.gates), current)
-        conductances = cell.conductances(y.gates)
+        whole = cells.ConductanceState(v, y.gates)
+        truth = cell.vector_field(t, whole, current)
+        conductances = cell.conductances(whole)
         parts = [jnp.abs(x) for x in jax.tree.leaves(y)]
         size = (sum(conductances[1:], conductances[0]) * (sum(parts[1:], parts[0]) + 100.0)) + 60.0
         return jnp.abs(slope - truth.v) / (size / cell.capacitance)

@@ -39,15 +39,15 @@ class TeacherForced(AbstractRelaxation):
     def ports(self, y: TeacherState) -> dict[str, Any]:
         """`v` of the cell and of the units (mV), and the conductances (mS/cm2)."""
         total = sum(y.units[1:], y.units[0])
-        conductances = jnp.stack(self._cell().conductances(y.cell.gates))
+        conductances = jnp.stack(self._cell().conductances(y.cell))
         return {"v": jnp.stack([y.cell.v, total]), "g": conductances}
 
     def relax(self, t: Array, y: TeacherState, u: Any) -> Relaxation:
         """The cell's relaxation beside the units'."""
         cell = self._cell()
         own = cell.relax(t, y.cell, u)
-        wrong = [g * (1.0 + self.mismatch) for g in cell.conductances(y.cell.gates)]
-        pulls = [g * e for g, e in zip(wrong, cell.reversals(), strict=True)]
+        wrong = [g * (1.0 + self.mismatch) for g in cell.conductances(y.cell)]
+        pulls = [g * e for g, e in zip(wrong, cell.reversals(y.cell), strict=True)]
         leak = sum(wrong[1:], wrong[0])
         return Relaxation(
             TeacherState(own.drive, (*pulls, u + jnp.zeros_like(leak))),
@@ -63,7 +63,8 @@ def open_loop_ratio(mismatch: float) -> float:
     """Worst |e(t)| over sup of |sum of dg (v - E)| / g_L up to t; e(0) is zero."""
     record = under_drives(TeacherForced(mismatch), dt=0.01, solver=solvers.ClassicalRK4())
     v, g = np.asarray(record["v"]), np.asarray(record["g"])
-    reversals = np.array([float(e) for e in cells.HodgkinHuxley().reversals()])
+    cell = cells.HodgkinHuxley()
+    reversals = np.array([float(e) for e in cell.reversals(cell.init())])
     push = np.abs(np.sum(mismatch * g * (v[..., :1] - reversals), axis=-1))
     smallest_leak = 0.3 * (1.0 + mismatch)
     bound = np.maximum.accumulate(push, axis=1) / smallest_leak

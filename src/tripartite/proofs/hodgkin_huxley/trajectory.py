@@ -173,10 +173,10 @@ def theorem_one_ratio() -> float:
     y = under_drives(cells.TVLIF(hh), dt=0.01, solver=solvers.ClassicalRK4(), record="state")
     ratios = [
         float(jnp.max(jnp.abs(u)) / jnp.abs(e))
-        for u, e in zip(y.shares, hh.reversals(), strict=True)
+        for u, e in zip(y.shares, hh.reversals(hh.init()), strict=True)
     ]
     strongest = jnp.max(jnp.abs(drives().values), axis=-1)
-    limit = jnp.maximum(jnp.abs(hh.v_init), strongest / hh.channels[-1].open_conductance({}))
+    limit = jnp.maximum(jnp.abs(hh.v_init), strongest / hh.conductances(hh.init())[-1])
     ratios.append(float(jnp.max(jnp.max(jnp.abs(y.drive), axis=-1) / limit)))
     return max(ratios)
 
