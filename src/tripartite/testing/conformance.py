@@ -1,7 +1,7 @@
 """The conformance check: one line that tests a model of your own."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -19,7 +19,12 @@ from tripartite.core import (
     units,
 )
 from tripartite.summary import walk_parameters
-from tripartite.testing.probes import own_state_notes, rescaling_problems, sample_states
+from tripartite.testing.probes import (
+    holds_stimulus,
+    own_state_notes,
+    rescaling_problems,
+    sample_states,
+)
 from tripartite.testing.report import Report
 
 
@@ -52,6 +57,11 @@ def check(model: AbstractDynamics, u: Any = None, *, seed: int = 0) -> Report:
         if model.units() is None:
             notes.append(
                 "the units of the states are not declared (method `units`): rescaling not tested"
+            )
+        elif holds_stimulus(model):
+            notes.append(
+                "the model holds a stimulus, whose values have no declared unit: rescaling not "
+                "tested"
             )
         elif not problems:
             problems += rescaling_problems(model, states, u)
@@ -102,7 +112,11 @@ def _hidden_numbers(tree: Any, path: str) -> Iterator[str]:
 
 
 def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
-    y = model.init()
+    try:
+        y = model.init()
+    except (TypeError, ValueError, AttributeError) as error:
+        yield f"init does not run: {error}"
+        return
     t = _time(model)
     dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(y)}
     wanted = {str(v.dtype) for _, _, v in walk_parameters(model) if eqx.is_inexact_array(v)}
@@ -119,10 +133,11 @@ def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
-    results = {"vector_field": lambda: model.vector_field(t, y, u)}
+    results: dict[str, Callable[[], Any]] = {}
     if isinstance(model, AbstractRelaxation):
         results["relax.drive"] = lambda: model.relax(t, y, u).drive
         results["relax.decay"] = lambda: model.relax(t, y, u).decay
+    results["vector_field"] = lambda: model.vector_field(t, y, u)
     results["jump"] = lambda: model.jump(t, y, y, u)
     results["diffusion"] = lambda: model.diffusion(t, y, u)
     for name, compute in results.items():
@@ -131,7 +146,10 @@ def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
         except (TypeError, ValueError, AttributeError) as error:
             yield f"{name} does not run on the state from init(): {error}"
             return
-        yield from _compare(name, found, y)
+        wrong = list(_compare(name, found, y))
+        yield from wrong
+        if wrong:
+            return
 
 
 def _compare(name: str, found: PyTree, y: PyTree) -> Iterator[str]:
@@ -222,7 +240,8 @@ def _transform_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -
     plain = model.vector_field(t, states[0], u)
     batch = jax.tree.map(lambda x: jnp.stack([x, x]), states[0])
     jitted = eqx.filter_jit(lambda m, y: m.vector_field(t, y, u))(model, states[0])
-    mapped = eqx.filter_vmap(lambda m, y: m.vector_field(t, y, u), in_axes=(None, 0))(model, batch)
+    one = eqx.filter_vmap(lambda m, y: m.vector_field(t, y, u), in_axes=(None, 0))
+    mapped = eqx.filter_jit(one)(model, batch)
     eps = float(jnp.finfo(t.dtype).eps)
     for name, other in (("jit", jitted), ("vmap", jax.tree.map(lambda x: x[0], mapped))):
         # Fused and reordered arithmetic: some hundred roundings of the largest term.
@@ -230,8 +249,9 @@ def _transform_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -
         worst = jax.tree.map(lambda a, b: float(jnp.max(jnp.abs(a - b))), plain, other)
         if max(jax.tree.leaves(worst)) > 1e3 * eps * scale:
             yield f"vector_field gives another value under {name}."
-    gradient = eqx.filter_grad(
+    total = eqx.filter_grad(
         lambda m: sum(jnp.sum(x) for x in jax.tree.leaves(m.vector_field(t, states[0], u)))
-    )(model)
+    )
+    gradient = eqx.filter_jit(total)(model)
     if not all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(gradient)):
         yield "the gradient of vector_field with respect to a parameter is not finite."

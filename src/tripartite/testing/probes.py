@@ -16,6 +16,7 @@ from tripartite.core import (
     prefix_leaves,
     units,
 )
+from tripartite.stimuli import AbstractStimulus
 from tripartite.summary import walk_parameters
 
 # One odd factor per base quantity: time, voltage, current, length, concentration. Chosen without
@@ -88,6 +89,15 @@ def rescaled(model: Any) -> Any:
     return model
 
 
+def holds_stimulus(model: Any) -> bool:
+    """Whether some part of the model is a stimulus (a replayed record, for example)."""
+
+    def is_stimulus(x: Any) -> bool:
+        return isinstance(x, AbstractStimulus)
+
+    return any(map(is_stimulus, jax.tree.leaves(model, is_leaf=is_stimulus)))
+
+
 def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> Iterator[str]:
     """A sentence for each derivative, noise or jump that does not follow a change of units."""
     other = rescaled(model)
@@ -156,7 +166,7 @@ def own_state_notes(model: AbstractRelaxation, y: PyTree, u: Any) -> Iterator[st
         return jax.tree.leaves(found.drive), jax.tree.leaves(found.decay)
 
     blocks = prefix_leaves(model.blocks(), y)
-    jacobians = jax.jacfwd(coefficients)(y)
+    jacobians = jax.jit(jax.jacfwd(coefficients))(y)
     for i, (path, _) in enumerate(jax.tree_util.tree_leaves_with_path(y)):
         for name, jacobian in zip(("drive", "decay"), jacobians, strict=True):
             own = [
