@@ -2,10 +2,20 @@
 
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.conductance import ConductanceCell, ConductanceState
+from tripartite.cells.connor_stevens import ConnorStevens, connor_stevens_negative_leak
 from tripartite.cells.four_lif import four_lif
 from tripartite.cells.hodgkin_huxley import HodgkinHuxley
 from tripartite.cells.lif import LIF, LIFState
+from tripartite.cells.morris_lecar import MorrisLecar
+from tripartite.cells.pospischil import PospischilFS, PospischilIB, PospischilLTS, PospischilRS
+from tripartite.cells.reduced import (
+    FitzHughNagumo,
+    FitzHughNagumoState,
+    HindmarshRose,
+    HindmarshRoseState,
+)
 from tripartite.cells.resets import ResetState, ResettingTVLIF, gauge_reset, true_reset
+from tripartite.cells.traub_miles import TraubMiles
 from tripartite.cells.tvlif import (
     TVLIF,
     AbstractTVLIF,
@@ -13,6 +23,7 @@ from tripartite.cells.tvlif import (
     DerivativeTVLIF,
     ShareState,
 )
+from tripartite.cells.wang_buzsaki import WangBuzsaki
 
 __all__ = [
     "LIF",
@@ -21,13 +32,26 @@ __all__ = [
     "AbstractTVLIF",
     "ConductanceCell",
     "ConductanceState",
+    "ConnorStevens",
     "DerivativeState",
     "DerivativeTVLIF",
+    "FitzHughNagumo",
+    "FitzHughNagumoState",
+    "HindmarshRose",
+    "HindmarshRoseState",
     "HodgkinHuxley",
     "LIFState",
+    "MorrisLecar",
+    "PospischilFS",
+    "PospischilIB",
+    "PospischilLTS",
+    "PospischilRS",
     "ResetState",
     "ResettingTVLIF",
     "ShareState",
+    "TraubMiles",
+    "WangBuzsaki",
+    "connor_stevens_negative_leak",
     "four_lif",
     "gauge_reset",
     "true_reset",

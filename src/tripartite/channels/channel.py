@@ -1,6 +1,7 @@
 """An ion channel as data: gates, a maximal conductance and a reversal potential."""
 
 import abc
+from collections.abc import Mapping
 
 import equinox as eqx
 from jaxtyping import Array, PyTree
@@ -51,7 +52,7 @@ class Channel(AbstractChannel):
     """
 
     name: str = eqx.field(static=True)
-    gates: dict[str, AbstractGate]
+    gates: Mapping[str, AbstractGate]
     conductance: Parameter = parameter(None, "mS/cm2")
     reversal: Parameter = parameter(None, "mV")
 

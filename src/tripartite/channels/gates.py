@@ -1,6 +1,7 @@
 """Gates in three forms: by rates, by steady state and time constant, and instantaneous."""
 
 import abc
+from collections.abc import Mapping
 
 import equinox as eqx
 from jaxtyping import Array
@@ -13,7 +14,9 @@ from tripartite.core import AbstractParametrised, Parameter, parameter
 class AbstractGate(AbstractParametrised):
     """A factor `open fraction ^ power` of a channel's conductance."""
 
-    power: eqx.AbstractVar[int]
+    @abc.abstractmethod
+    def conducting(self, fraction: Array) -> Array:
+        """`fraction ^ power`: what an open fraction contributes to the conductance."""
 
     @abc.abstractmethod
     def steady_state(self, v: Array, calcium: Array | None = None) -> Array:
@@ -46,6 +49,10 @@ class Gate(AbstractMovingGate):
     power: int = eqx.field(static=True, default=1)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
 
+    def conducting(self, fraction: Array) -> Array:
+        """`fraction ^ power`."""
+        return fraction**self.power
+
     def relax(self, v: Array, calcium: Array | None = None) -> tuple[Array, Array]:
         """Drive and decay (1/ms) at `v` (mV)."""
         opening = self.factor * self.opening(v)
@@ -68,6 +75,10 @@ class RelaxingGate(AbstractMovingGate):
     time: AbstractTimeConstant
     power: int = eqx.field(static=True, default=1)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of the rate")
+
+    def conducting(self, fraction: Array) -> Array:
+        """`fraction ^ power`."""
+        return fraction**self.power
 
     def relax(self, v: Array, calcium: Array | None = None) -> tuple[Array, Array]:
         """Drive and decay (1/ms) at `v` (mV) and `calcium` (uM)."""
@@ -96,6 +107,10 @@ class CalciumGate(AbstractMovingGate):
     power: int = eqx.field(static=True, default=2)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
 
+    def conducting(self, fraction: Array) -> Array:
+        """`fraction ^ power`."""
+        return fraction**self.power
+
     def relax(self, v: Array, calcium: Array | None = None) -> tuple[Array, Array]:
         """Drive and decay (1/ms) at `calcium` (uM)."""
         closing = self.factor * self.closing
@@ -114,13 +129,17 @@ class InstantaneousGate(AbstractGate):
     steady: AbstractSteadyState
     power: int = eqx.field(static=True, default=1)
 
+    def conducting(self, fraction: Array) -> Array:
+        """`fraction ^ power`."""
+        return fraction**self.power
+
     def steady_state(self, v: Array, calcium: Array | None = None) -> Array:
         """`steady` at `v` (mV) and `calcium` (uM)."""
         return self.steady(v, calcium)
 
 
 def start_gates(
-    gates: dict[str, AbstractGate], v: Array, calcium: Array | None
+    gates: Mapping[str, AbstractGate], v: Array, calcium: Array | None
 ) -> dict[str, Array]:
     """The moving gates, each at its steady state at `v` (mV) and `calcium` (uM)."""
     return {
@@ -131,7 +150,7 @@ def start_gates(
 
 
 def relax_gates(
-    gates: dict[str, AbstractGate], v: Array, calcium: Array | None
+    gates: Mapping[str, AbstractGate], v: Array, calcium: Array | None
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Drive and decay (1/ms) of each moving gate."""
     pairs = {
@@ -147,7 +166,7 @@ def relax_gates(
 
 def times_open(
     maximum: Array,
-    gates: dict[str, AbstractGate],
+    gates: Mapping[str, AbstractGate],
     y: dict[str, Array],
     v: Array,
     calcium: Array | None,
@@ -155,5 +174,5 @@ def times_open(
     """`maximum * product of gate^power`, in the unit of `maximum`."""
     for name, gate in gates.items():
         moving = isinstance(gate, AbstractMovingGate)
-        maximum = maximum * (y[name] if moving else gate.steady_state(v, calcium)) ** gate.power
+        maximum = maximum * gate.conducting(y[name] if moving else gate.steady_state(v, calcium))
     return maximum

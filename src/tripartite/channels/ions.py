@@ -1,5 +1,7 @@
 """Calcium: a pool, the reversal it sets (Nernst), and the current it carries (GHK)."""
 
+from collections.abc import Mapping
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -84,7 +86,7 @@ class NernstChannel(AbstractChannel):
     """
 
     name: str = eqx.field(static=True)
-    gates: dict[str, AbstractGate]
+    gates: Mapping[str, AbstractGate]
     conductance: Parameter = parameter(None, "mS/cm2")
     outside: Parameter = parameter(2000.0, "uM", positive=True)
     thermal_voltage: Parameter = parameter(_AT_36_DEGREES, "mV", positive=True)
@@ -133,7 +135,7 @@ class GHKChannel(AbstractChannel):
     """
 
     name: str = eqx.field(static=True)
-    gates: dict[str, AbstractGate]
+    gates: Mapping[str, AbstractGate]
     permeability: Parameter = parameter(None, "uA/(cm2 uM)")
     outside: Parameter = parameter(2000.0, "uM", positive=True)
     thermal_voltage: Parameter = parameter(_AT_36_DEGREES, "mV", positive=True)
