@@ -170,7 +170,7 @@ print(f"softmax reads {accuracy(truth):.1%}, the circuit {accuracy(exact):.1%} o
 print(f"logits differ by {digits_gap:.0e} at most; {changed} predictions changed")
 
 # %%
-sizes = (8, 64, 512, 2048)
+sizes = (8, 64, 512)
 d_head = model.blocks[0].query.out_features // model.blocks[0].heads
 random = [
     with_features(at.PositiveRandom(m, d_head, key=jax.random.key(0), orthogonal=True))
@@ -211,7 +211,7 @@ def output_error(length, m, key):
     return jnp.linalg.norm(found - target) / jnp.linalg.norm(target)
 
 
-features_tried = (64, 256, 1024, 4096)
+features_tried = (64, 256, 1024)
 draws = jax.random.split(jax.random.key(5), DRAWS)
 output_errors = jax.jit(jax.vmap(output_error, in_axes=(None, None, 0)), static_argnums=1)
 slopes = {}
