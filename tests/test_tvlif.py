@@ -175,11 +175,8 @@ def test_a_norton_pair_joins_every_form():
     solve = functools.partial(tp.simulate, stimulus=pair, t1=20.0, dt=0.02, solver=RK4)
     v = solve(SQUID).ys["v"]
     assert float(jnp.max(v)) > 0.0
-    for model in (SHARE, DERIVATIVE, cells.gauge_reset(SHARE)):
+    for model in (SHARE, DERIVATIVE):
         assert float(jnp.max(jnp.abs(solve(model).ys["v"] - v))) < ROUND_OFF
-    exponential = functools.partial(solve, dt=0.05, solver=None)
-    gap = exponential(SHARE).ys["v"] - exponential(SQUID).ys["v"]
-    assert float(jnp.max(jnp.abs(gap))) < ROUND_OFF
 
 
 def test_sensitivities_are_the_cell_s():
@@ -187,14 +184,13 @@ def test_sensitivities_are_the_cell_s():
         sol = tp.simulate(form(cell), 10.0, t1=8.0, dt=0.05, solver=RK4, save_every=8.0)
         return sol.ys["v"][-1]
 
-    plain, share, derivative = (
+    plain, share = (
         jnp.stack(jax.tree.leaves(eqx.filter_jit(eqx.filter_grad(final))(SQUID, form)))
-        for form in (lambda cell: cell, cells.TVLIF, cells.DerivativeTVLIF)
+        for form in (lambda cell: cell, cells.TVLIF)
     )
     largest = float(jnp.max(jnp.abs(plain)))
     assert largest > 1.0
-    for other in (share, derivative):
-        assert float(jnp.max(jnp.abs(other - plain))) < 1e-8 * largest
+    assert float(jnp.max(jnp.abs(share - plain))) < 1e-8 * largest
 
 
 def test_float32_keeps_the_spike_times():
@@ -232,10 +228,12 @@ def test_any_list_of_channels(count, data):
     channels = tuple(data.draw(channel(f"channel {i}")) for i in range(count))
     cell = cells.ConductanceCell(channels, data.draw(st.floats(1.0, 2.0)))
     current = data.draw(st.floats(-20.0, 20.0))
-    forms = (cell, cells.TVLIF(cell), cells.DerivativeTVLIF(cell))
-    plain, share, derivative = (
-        tp.simulate(form, current, t1=1.0, dt=0.01, solver=RK4).ys["v"] for form in forms
+    # The derivative form, whose compilation takes longest, at the middle of the range alone.
+    forms = (cells.TVLIF, cells.DerivativeTVLIF) if count == 3 else (cells.TVLIF,)
+    v, *others = (
+        tp.simulate(model, current, t1=1.0, dt=0.01, solver=RK4).ys["v"]
+        for model in (cell, *(form(cell) for form in forms))
     )
-    assert len(forms[1].init().shares) == count
-    assert float(jnp.max(jnp.abs(share - plain))) < ROUND_OFF
-    assert float(jnp.max(jnp.abs(derivative - plain))) < ROUND_OFF
+    assert len(cells.TVLIF(cell).init().shares) == count
+    for other in others:
+        assert float(jnp.max(jnp.abs(other - v))) < ROUND_OFF
