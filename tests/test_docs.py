@@ -24,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+import tripartite
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Indented fences are those inside tabs and admonitions.
@@ -73,6 +75,14 @@ def test_page_runs(page, monkeypatch, tmp_path):
     matplotlib.use("agg")
     monkeypatch.chdir(tmp_path)
     run_page(page.read_text(), str(page))
+
+
+def test_the_api_page_has_every_public_name():
+    page = (ROOT / "docs" / "api.md").read_text()
+    shown = {
+        name.split(".")[0] for name in re.findall(r"^::: tripartite\.(.+)$", page, re.MULTILINE)
+    }
+    assert shown == set(tripartite.__all__) - {"__version__"}
 
 
 @pytest.mark.parametrize(
