@@ -3,6 +3,7 @@
 import abc
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
@@ -15,7 +16,19 @@ _SOURCE = "He et al., Nature Computational Science 4, 584 (2024), and the author
 
 
 class AbstractTVLIF(AbstractCell):
-    """Integrators whose sum is the voltage of a conductance cell, given its gates."""
+    """Integrators whose sum is the voltage of a conductance cell, given its gates.
+
+    **Raises:** `ValueError` for anything but a conductance cell.
+    """
+
+    cell: eqx.AbstractVar[ConductanceCell]
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.cell, ConductanceCell):
+            raise ValueError(
+                f"time-varying integrators need a ConductanceCell, got {type(self.cell).__name__}: "
+                "the theorem is about sums of conductances times driving forces."
+            )
 
     @abc.abstractmethod
     def collect(self, y: Any, v: Array) -> Any:

@@ -212,6 +212,39 @@ def five_channels() -> cells.ConductanceCell:
     )
 
 
+def with_calcium() -> cells.ConductanceCell:
+    """Nine channels: two carry calcium (a Nernst and a GHK current), which opens two others."""
+    sources = (
+        channels.NernstChannel("t_calcium", channels.t_type_gates(), 0.4),
+        channels.GHKChannel(
+            "l_calcium", channels.l_type_gates(), channels.permeability_current(5e-6)
+        ),
+    )
+    others = (
+        channels.TraubMilesSodium(50.0, threshold=-55.0),
+        channels.TraubMilesPotassium(5.0, threshold=-55.0),
+        channels.CalciumPotassium(0.3),
+        channels.AfterHyperpolarisation(0.1),
+        channels.HCurrent(0.02),
+        channels.PersistentSodium(0.02),
+        channels.Leak(0.05, -70.0),
+    )
+    pool = channels.CalciumPool(tuple(channel.name for channel in sources))
+    return cells.ConductanceCell((*sources, *others), pool=pool)
+
+
+# Solved side by side, in one compiled loop.
+FAMILY = (cells.WangBuzsaki, cells.MorrisLecar, with_calcium)
+
+
+def family_gap() -> Array:
+    """The largest |dv| of the share form over the family's cells and the drives (mV)."""
+    made = [make() for make in FAMILY]
+    pairs = SideBySide(tuple(form for cell in made for form in (cell, cells.TVLIF(cell))))
+    v = under_drives(pairs, dt=0.01, solver=solvers.ClassicalRK4())["v"]
+    return jnp.max(jnp.abs(v[..., 1::2] - v[..., ::2]))
+
+
 CELLS = {
     "leak alone, 2 units": lambda: cells.ConductanceCell((channels.Leak(),)),
     "NEURON's leak reversal, 4 units": lambda: cells.HodgkinHuxley(e_leak=-54.3),
@@ -232,3 +265,11 @@ def _cell_claims() -> Iterator[Claim]:
             "as for Hodgkin-Huxley: the theorem holds for any channels",
             functools.partial(gap, make),
         )
+    yield Claim(
+        "|dv| of the share form: Wang-Buzsaki, Morris-Lecar, nine channels with a "
+        "calcium pool (mV)",
+        "trajectory",
+        round_off_bound(),
+        "conductances and reversals that depend on v and calcium are read at the sum of the units",
+        family_gap,
+    )
