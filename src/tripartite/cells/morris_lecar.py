@@ -25,7 +25,8 @@ def MorrisLecar(
     """A barnacle muscle fibre in two states: instantaneous calcium, slow potassium, leak.
 
     Morris and Lecar, Biophys. J. 35, 193 (1981), equation 9, values of figure 9; its caption's
-    V2 = -15 mV is a misprint for 15. Rest is unstable between 289.7 and 465.1 uA/cm2, where it oscillates.
+    V2 = -15 mV is a misprint for 15. Rest is unstable between 289.7 and 465.1 uA/cm2, and the cell
+    oscillates.
 
     **Arguments:**
 
