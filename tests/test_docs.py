@@ -22,6 +22,7 @@ import itertools
 import re
 from pathlib import Path
 
+import jax
 import pytest
 
 import tripartite
@@ -69,7 +70,16 @@ def run_page(text: str, name: str) -> None:
         assert expected and expected in shown, f"{name}:{following[0]}: shows another error"
 
 
+@pytest.fixture
+def reader_precision():
+    """JAX's own default, float32, as a reader finds it: a page that needs float64 has to say so."""
+    jax.config.update("jax_enable_x64", False)
+    yield
+    jax.config.update("jax_enable_x64", True)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.usefixtures("reader_precision")
 def test_page_runs(page, monkeypatch, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
