@@ -47,7 +47,7 @@ class Spiral(AbstractDynamics):
         )
 
 
-# Section 6.2 of the science file: E_L, v, m, h, n, computed independently with NumPy.
+# E_L, v, m, h, n: computed once, independently, with NumPy.
 RESTS = [
     (-54.387, -64.99638, 0.052955, 0.595994, 0.317732),
     (-54.4, -64.99972, 0.052934, 0.596111, 0.317681),
@@ -137,7 +137,7 @@ def test_a_hopf_point_has_its_parameter_and_frequency():
     assert hopf.frequency == pytest.approx(1000.0 * 0.4 / (2 * np.pi), rel=1e-9)
 
 
-# Section 6.3: rate under a step from rest, computed independently (RK4) over 500 ms.
+# Rates under a step, over 500 ms: computed once, independently, with NumPy (RK4).
 RATES = {5.0: 0.0, 6.2: 0.0, 6.5: 55.06, 8.0: 62.47, 10.0: 68.32, 12.0: 72.92, 20.0: 86.47}
 
 

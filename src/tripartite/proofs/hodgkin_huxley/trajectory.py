@@ -56,7 +56,7 @@ def _fixed_claims() -> Iterator[Claim]:
         "growth of that gap from dt 0.01 to 0.05 ms, all methods and forms (mV)",
         "trajectory",
         bound,
-        "round-off; the released code's order of updates would grow by about 40 mV",
+        "round-off: an error of ordering would grow fivefold, as dt does",
         lambda: max(float(jnp.max(gap[0.05] - gap[0.01])) for gap in found.values()),
     )
     yield Claim(
@@ -162,7 +162,7 @@ def _share_claims() -> Iterator[Claim]:
         "conductances replayed 1 % wrong: |dv| over its bound sup|sum dg (v - E)| / g_L",
         "trajectory",
         1.0,
-        "section 4.5: C e' = -g e - sum of dg (v - E), hence the bound at every time",
+        "C e' = -g e - sum of dg (v - E) with e(0) = 0, hence the bound at every time",
         lambda: open_loop_ratio(0.01),
     )
 
