@@ -143,15 +143,23 @@ def test_the_first_spike_of_an_integrator(current, dt):
     assert fired[0] == int(np.ceil(first / dt))
 
 
-def test_a_spike_resets_and_holds_for_the_refractory_time():
-    sol = tp.simulate(LIF, 2.0, t1=60.0, dt=0.1)
+@pytest.mark.parametrize(
+    "solver",
+    [None, tp.solvers.AllAtOnceExponential(), tp.solvers.ClassicalRK4()],
+    ids=["symmetric", "all at once", "rk4"],
+)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_a_spike_resets_and_holds_for_the_refractory_time(dtype, solver):
+    """Whatever is left of fifty subtractions of 0.1 ms, no step more and no step less."""
+    sol = tp.simulate(tp.astype(LIF, dtype), 2.0, t1=60.0, dt=0.1, solver=solver)
     v, spike = np.asarray(sol.ys["v"]), np.asarray(sol.ys["spike"])
     fired = np.flatnonzero(spike)
     assert set(spike) == {0.0, 1.0}
     assert v.max() < -50.0
+    first_step = -60.0 + 40.0 * -np.expm1(-0.1 / 20.0)
     for i in fired[:-1]:
         np.testing.assert_array_equal(v[i : i + 51], -60.0)
-        assert v[i + 51] > -60.0
+        assert v[i + 51] == pytest.approx(first_step, abs=1e-5)
     # Refractory time and the way up, each rounded up to a step: 50 + ceil(57.5...) of 0.1 ms.
     way_up = int(np.ceil(20.0 * np.log(40 / 30) / 0.1))
     assert set(np.diff(fired)) == {50 + way_up}

@@ -245,6 +245,17 @@ def test_a_jump_far_from_zero_in_float32(solver):
     np.testing.assert_allclose(sol.ys["v"], exact, rtol=0, atol=10 * 5e-4)
 
 
+@pytest.mark.parametrize("solver", [SymmetricExponential(), ClassicalRK4()])
+def test_the_step_is_dt_itself_and_no_difference_of_times(solver):
+    """At 8 s, neighbouring float32 times differ by 0.0498 or 0.0503 ms: the update uses 0.05."""
+    cell = tp.astype(SQUID, jnp.float32)
+    early, late = (
+        tp.simulate(cell, 10.0, t0=t0, t1=t0 + 5.0, dt=0.05, solver=solver).ys["v"]
+        for t0 in (0.0, 8000.0)
+    )
+    np.testing.assert_array_equal(late, early)
+
+
 def test_ten_seconds_in_float32():
     """400,000 steps: time is counted, not summed, so that float64's spikes are all there."""
 
