@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from draw_gallery import gallery
 from matplotlib.figure import Figure
 
 import tripartite as tp
@@ -79,3 +80,4 @@ if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     tp.plots.draw_all(list(tp.proofs.__all__), FIGURES)
     stimuli().savefig(FIGURES / "stimuli.png", dpi=110)
+    gallery().savefig(FIGURES / "gallery.png", dpi=110)

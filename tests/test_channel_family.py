@@ -213,9 +213,14 @@ def test_a_pool_under_a_steady_current():
 
 @pytest.mark.parametrize("name", CALCIUM)
 def test_without_a_pool_a_calcium_channel_says_what_is_missing(name):
-    cell = tp.cells.ConductanceCell((ch.Leak(), CALCIUM[name]))
+    channel = CALCIUM[name]
+    with pytest.raises(
+        ValueError, match=rf"\['{channel.name}'\] read calcium, .* has no pool: give"
+    ):
+        tp.cells.ConductanceCell((ch.Leak(), channel))
     with pytest.raises(ValueError, match=r"needs a calcium concentration, got None: give the cell"):
-        tp.simulate(cell, 1.0, t1=1.0, dt=0.1)
+        channel.open_conductance(channel.init(jnp.asarray(-60.0)), jnp.asarray(-60.0))
+        channel.reversal_potential()
 
 
 def test_a_pool_fed_by_a_stranger():

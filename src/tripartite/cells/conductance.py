@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
@@ -33,8 +34,9 @@ class ConductanceCell(AbstractCell):
     - `v_init`: mV; a cell starts there with its gates at their steady state.
     - `pool`: a `channels.CalciumPool`, or `None`.
 
-    **Raises:** `ValueError` for no channel, two of one name, a capacitance that is not positive, or
-    a pool fed by a channel that the cell does not have.
+    **Raises:** `ValueError` for no channel, two of one name, a capacitance that is not positive, a
+    channel that reads calcium in a cell without a pool, or a pool fed by a channel that is not
+    there.
     """
 
     channels: tuple[ch.AbstractChannel, ...]
@@ -51,6 +53,12 @@ class ConductanceCell(AbstractCell):
         names = [channel.name for channel in self.channels]
         if len(set(names)) < len(names):
             raise ValueError(f"channels must have distinct names, got {names}: rename one of them.")
+        reading = [channel.name for channel in self.channels if _reads_calcium(channel)]
+        if reading and self.pool is None:
+            raise ValueError(
+                f"the channels {reading} read calcium, but the cell has no pool: give it one, "
+                "ConductanceCell(..., pool=channels.CalciumPool(...))."
+            )
         missing = set(self.pool.sources if self.pool else ()) - set(names)
         if missing:
             raise ValueError(
@@ -115,6 +123,13 @@ class ConductanceCell(AbstractCell):
             ConductanceState((pull + membrane.current) / self.capacitance, gates[0], calcium[0]),
             ConductanceState(leak / self.capacitance, gates[1], calcium[1]),
         )
+
+
+def _reads_calcium(channel: ch.AbstractChannel) -> bool:
+    def marked(x: Any) -> bool:
+        return isinstance(x, ch.AbstractReadsCalcium)
+
+    return any(marked(part) for part in jax.tree.leaves(channel, is_leaf=marked))
 
 
 def sum_of(terms: Any) -> Array:

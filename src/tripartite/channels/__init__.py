@@ -9,6 +9,7 @@ from tripartite.channels.calcium import (
 )
 from tripartite.channels.channel import AbstractChannel, Channel
 from tripartite.channels.curves import (
+    AbstractReadsCalcium,
     AbstractSteadyState,
     AbstractTimeConstant,
     Boltzmann,
@@ -65,6 +66,7 @@ __all__ = [
     "AbstractGate",
     "AbstractMovingGate",
     "AbstractRate",
+    "AbstractReadsCalcium",
     "AbstractSteadyState",
     "AbstractTimeConstant",
     "AfterHyperpolarisation",

@@ -28,6 +28,10 @@ class AbstractTimeConstant(AbstractParametrised):
         """The time constant in ms at `v` (mV)."""
 
 
+class AbstractReadsCalcium(AbstractParametrised):
+    """Marks a channel, or a part of one, that works only in a cell with a calcium pool."""
+
+
 class Boltzmann(AbstractSteadyState):
     """`(1 / (1 + exp(-(v - midpoint) / scale)))^power`; a negative scale falls with v."""
 
@@ -50,10 +54,10 @@ class RateRatio(AbstractSteadyState):
         return opening / (opening + self.closing(v))
 
 
-class CalciumHill(AbstractSteadyState):
+class CalciumHill(AbstractSteadyState, AbstractReadsCalcium):
     """`c^power / (c^power + half^power)` of the calcium concentration c.
 
-    **Raises:** `ValueError` when called in a cell that has no calcium pool.
+    **Raises:** `ValueError` when called without calcium.
     """
 
     half: Parameter = parameter(1.0, "uM", positive=True)

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 import equinox as eqx
 from jaxtyping import Array
 
-from tripartite.channels.curves import AbstractSteadyState, AbstractTimeConstant, known
+from tripartite.channels.curves import (
+    AbstractReadsCalcium,
+    AbstractSteadyState,
+    AbstractTimeConstant,
+    known,
+)
 from tripartite.channels.rates import AbstractRate
 from tripartite.core import AbstractParametrised, Parameter, parameter
 
@@ -90,7 +95,7 @@ class RelaxingGate(AbstractMovingGate):
         return self.steady(v, calcium)
 
 
-class CalciumGate(AbstractMovingGate):
+class CalciumGate(AbstractMovingGate, AbstractReadsCalcium):
     """Opens by binding calcium: `dx/dt = factor * closing * ((c / half)^bound (1 - x) - x)`.
 
     The steady state is a Hill function of order `bound`; calcium speeds the gate up.
@@ -98,7 +103,7 @@ class CalciumGate(AbstractMovingGate):
     **Arguments:** `closing` rate in 1/ms; `half` in uM; `bound` the number of ions; `power` the
     exponent in the channel's conductance; `factor` the temperature factor.
 
-    **Raises:** `ValueError` when called in a cell that has no calcium pool.
+    **Raises:** `ValueError` when called without calcium.
     """
 
     closing: Parameter = parameter(0.03, "1/ms", positive=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.channels.channel import AbstractChannel
-from tripartite.channels.curves import known
+from tripartite.channels.curves import AbstractReadsCalcium, known
 from tripartite.channels.gates import AbstractGate, relax_gates, start_gates, times_open
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.numerics import exponential_weights, linoid
@@ -71,7 +71,7 @@ class CalciumPool(AbstractParametrised):
         return self.rest / self.tau - self.influx * current, 1.0 / self.tau
 
 
-class NernstChannel(AbstractChannel):
+class NernstChannel(AbstractChannel, AbstractReadsCalcium):
     """A calcium channel whose reversal follows the pool: `E = (R T / z F) ln(outside / c)`.
 
     Hille, Ion Channels of Excitable Membranes (3rd ed., 2001), equation 1.11 for the reversal.
@@ -82,7 +82,7 @@ class NernstChannel(AbstractChannel):
     - `outside`: uM. `thermal_voltage`: R T / F in mV (default: 36 degC). `valence`: a whole number.
     - `floor`: uM; less calcium than that counts as that much, so that E stays finite.
 
-    **Raises:** `ValueError` when solved in a cell that has no calcium pool.
+    **Raises:** `ValueError` when called without calcium.
     """
 
     name: str = eqx.field(static=True)
@@ -114,7 +114,7 @@ class NernstChannel(AbstractChannel):
         return self.thermal_voltage / self.valence * _log_ratio(self, calcium)
 
 
-class GHKChannel(AbstractChannel):
+class GHKChannel(AbstractChannel, AbstractReadsCalcium):
     """The Goldman-Hodgkin-Katz current as a chord: a conductance and a reversal.
 
     `I = zFP open x (c - outside exp(-x)) / (1 - exp(-x))`, x = z v F / (R T); Hille (2001),
@@ -131,7 +131,7 @@ class GHKChannel(AbstractChannel):
     - `permeability`: z F P in uA/(cm2 uM); see `permeability_current`.
     - `outside`, `thermal_voltage`, `floor`, `valence`: as in `NernstChannel`.
 
-    **Raises:** `ValueError` when solved in a cell that has no calcium pool.
+    **Raises:** `ValueError` when called without calcium.
     """
 
     name: str = eqx.field(static=True)
