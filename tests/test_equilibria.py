@@ -112,6 +112,14 @@ def test_both_hopf_points_of_hodgkin_huxley():
     assert branch.stable[~inside & (np.abs(branch.parameter - 82) > 73)].all()
 
 
+def test_a_branch_is_followed_in_float32():
+    with jax.enable_x64(False):
+        cell = tp.cells.HodgkinHuxley()
+        hopf = tp.analysis.follow_equilibria(lambda i: (cell, i), 5.0, 15.0, step=0.1).hopf
+    # Newton stops at eps^(2/3), 2.4e-5 of the way of 10 uA/cm2 walked.
+    assert [point.parameter for point in hopf] == pytest.approx([9.7754], abs=5e-3)
+
+
 def test_a_branch_is_followed_round_its_folds():
     def along(a):
         return eqx.tree_at(lambda m: m.a, Fold(), a), None

@@ -83,7 +83,7 @@ def calcium_to_attention() -> "Figure":
         found = proofs.calcium_and_synapses()
     figure, axes = _figure(3, 8.0, 6.4, sharex=True)
     rows = (
-        (found.calcium, np.full(1, found.calcium_target), "calcium p", "uM", _ORANGE),
+        (found.calcium, np.full(1, found.calcium_target), "calcium p", "1", _ORANGE),
         (found.synapses, found.synapse_target.ravel(), "synapses s", "1", _BLUE),
         (found.neurons, found.target, "neurons x", "1", _GREEN),
     )

@@ -95,6 +95,7 @@ class _Walk:
         y = steady_state(model, u, y0=y0)
         flat, back = moving(model, y)
         self.back = back
+        self.small = float(jnp.finfo(flat.dtype).eps) ** (2 / 3)
         # One unit of each coordinate is a sizeable change: a fifth of the state, or the whole way.
         scales = np.append(np.maximum(0.2 * np.abs(np.asarray(flat)), 0.05), abs(stop - start))
         self.scales = scales
@@ -132,7 +133,7 @@ class _Walk:
             z = z - change
             if not np.all(np.isfinite(z)) or np.linalg.norm(z - guess) > 0.5:
                 return None
-            if np.linalg.norm(change) < 1e-10:
+            if np.linalg.norm(change) < self.small:
                 return z
         return None
 
