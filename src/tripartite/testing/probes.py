@@ -1,5 +1,6 @@
 """Where the conformance check looks: states at poles, rescaled units, coefficients' own states."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,11 +77,14 @@ def rescaled(model: Any) -> Any:
         for name, (info, value) in declared.items():
             scaled = value * jnp.asarray(unit_factor(info.unit), value.dtype)
             new = eqx.tree_at(lambda m, n=name: getattr(m, n), new, scaled)
-        for name, value in vars(model).items():
-            if name not in declared and not isinstance(value, str | int | float | None | bool):
-                part = rescaled(value)
-                if jax.tree.leaves(value):
-                    new = eqx.tree_at(lambda m, n=name: getattr(m, n), new, part)
+        parts = {
+            field.name: getattr(model, field.name)
+            for field in dataclasses.fields(model)
+            if field.name not in declared and not field.metadata.get("static", False)
+        }
+        for name, value in parts.items():
+            if jax.tree.leaves(value):
+                new = eqx.tree_at(lambda m, n=name: getattr(m, n), new, rescaled(value))
         return new
     if isinstance(model, dict):
         return {key: rescaled(value) for key, value in model.items()}
