@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array
 
 
+@jax.jit
 def spike_mask(v: Array, *, threshold: float = 0.0, rearm: float = -20.0) -> Array:
     """Marks each sample that starts a spike: v crosses `threshold` upwards before the next one.
 
