@@ -1,6 +1,6 @@
 """Hodgkin-Huxley populations at a fixed step: time per neuron-step, beside the error it buys.
 
-    python benchmarks/hh_population.py            # writes benchmarks/results/hh_population.*
+    python benchmarks/hh_population.py     # writes benchmarks/results/ and docs/benchmarks.md
 
 One core, one process. The yardstick is `hh_reference.c`, the same equations stepped by hand and
 vectorised by gcc; no time is shown for a run whose spikes are not where they should be.
@@ -23,6 +23,7 @@ CURRENT, DT = 10.0, 0.025
 SIZES = {1: 8000, 100: 8000, 8192: 2000}
 REPEATS = 5
 PRECISIONS = {"float32": ["-DREAL=float", "-DSINGLE"], "float64": ["-DREAL=double"]}
+NOTICE = "<!-- Written by benchmarks/hh_population.py. -->\n\n"
 SCHEMES = {"symmetric": 0, "all at once": 1}
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     (options.results / "hh_population.json").write_text(json.dumps(found, indent=2) + "\n")
     page = markdown(found)
     (options.results / "hh_population.md").write_text(page)
+    (HERE.parent / "docs" / "benchmarks.md").write_text(NOTICE + page)
     print(page)
 
 
