@@ -82,7 +82,10 @@ def test_finite_with_two_derivatives_at_every_midpoint(dtype):
 
     def along(v):
         one = jnp.ones_like(v)
-        first = lambda x: jax.jvp(numbers, (x,), (one,))[1]  # noqa: E731
+
+        def first(x):
+            return jax.jvp(numbers, (x,), (one,))[1]
+
         return numbers(v), first(v), jax.jvp(first, (v,), (one,))[1]
 
     assert len(vs) > 40

@@ -4,33 +4,17 @@ from typing import Any
 
 import diffrax
 
+from tripartite.solvers.wrapped import AbstractAfterStep
 
-class Jumping(diffrax.AbstractWrappedSolver):
+
+class Jumping(AbstractAfterStep):
     """At the end of each step of `solver`, applies the model's `jump` (a reset, a clock)."""
 
     solver: diffrax.AbstractSolver
 
-    @property
-    def term_structure(self) -> Any:
-        """The wrapped solver's."""
-        return self.solver.term_structure
-
-    @property
-    def interpolation_cls(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The wrapped solver's."""
-        return self.solver.interpolation_cls
-
-    def order(self, terms: Any) -> int | None:
-        """The wrapped solver's."""
-        return self.solver.order(terms)
-
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Any:
         """The wrapped solver's."""
         return self.solver.init(terms, t0, t1, y0, args)
-
-    def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
-        """The wrapped solver's."""
-        return self.solver.func(terms, t0, y0, args)
 
     def step(
         self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any, solver_state: Any, made_jump: Any

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from tripartite.solvers.wrapped import AbstractAfterStep
 
-class Noisy(diffrax.AbstractWrappedSolver):
+
+class Noisy(AbstractAfterStep):
     """Adds `diffusion(t, y, u) * sqrt(dt) * N(0, 1)` to each state after a step of `solver`.
 
     With the diffusion taken at the step's start this is the Euler-Maruyama treatment of an Ito
@@ -24,27 +26,9 @@ class Noisy(diffrax.AbstractWrappedSolver):
     solver: diffrax.AbstractSolver
     key: PRNGKeyArray
 
-    @property
-    def term_structure(self) -> Any:
-        """The wrapped solver's."""
-        return self.solver.term_structure
-
-    @property
-    def interpolation_cls(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The wrapped solver's."""
-        return self.solver.interpolation_cls
-
-    def order(self, terms: Any) -> int | None:
-        """The wrapped solver's, for the drift."""
-        return self.solver.order(terms)
-
     def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Any:
         """The wrapped solver's state, and the number of the step."""
         return self.solver.init(terms, t0, t1, y0, args), jnp.zeros((), jnp.uint32)
-
-    def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
-        """The wrapped solver's."""
-        return self.solver.func(terms, t0, y0, args)
 
     def step(
         self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any, solver_state: Any, made_jump: Any

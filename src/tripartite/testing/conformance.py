@@ -211,7 +211,10 @@ def _finite_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> I
     # One direction is enough to meet every pole's derivative: all states move together.
     def along(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         ones = jnp.ones_like(x)
-        first = lambda z: jax.jvp(slope, (z,), (ones,))[1]  # noqa: E731
+
+        def first(z: jax.Array) -> jax.Array:
+            return jax.jvp(slope, (z,), (ones,))[1]
+
         return slope(x), first(x), jax.jvp(first, (x,), (ones,))[1]
 
     stacked = jnp.stack([ravel_pytree(y)[0] for y in states])

@@ -51,7 +51,9 @@ def claims() -> Iterator[Claim]:
         )
 
     def reverse_gap() -> float:
-        mean = lambda p: jnp.mean(voltage("share", p))  # noqa: E731
+        def mean(values: Array) -> Array:
+            return jnp.mean(voltage("share", values))
+
         backward = np.asarray(jax.grad(mean)(jnp.asarray(VALUES)))
         forward = np.mean(sensitivities("cell"), axis=0)
         return float(np.max(np.abs(backward - forward)) / np.max(np.abs(forward)))

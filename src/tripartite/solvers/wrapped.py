@@ -1,0 +1,30 @@
+"""What the solvers that add something to the end of another's step have in common."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+
+
+class AbstractAfterStep(diffrax.AbstractWrappedSolver):
+    """A solver that takes the step of `solver` and then changes the state it arrived at."""
+
+    solver: eqx.AbstractVar[diffrax.AbstractSolver]
+
+    @property
+    def term_structure(self) -> Any:
+        """The wrapped solver's."""
+        return self.solver.term_structure
+
+    @property
+    def interpolation_cls(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The wrapped solver's."""
+        return self.solver.interpolation_cls
+
+    def order(self, terms: Any) -> int | None:
+        """The wrapped solver's, for the drift between the changes."""
+        return self.solver.order(terms)
+
+    def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
+        """The wrapped solver's."""
+        return self.solver.func(terms, t0, y0, args)
