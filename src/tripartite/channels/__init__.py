@@ -7,7 +7,7 @@ from tripartite.channels.calcium import (
     l_type_gates,
     t_type_gates,
 )
-from tripartite.channels.channel import AbstractChannel, Channel
+from tripartite.channels.channel import AbstractChannel, AbstractGatedChannel, Channel
 from tripartite.channels.curves import (
     AbstractReadsCalcium,
     AbstractSteadyState,
@@ -64,6 +64,7 @@ __all__ = [
     "APotassium",
     "AbstractChannel",
     "AbstractGate",
+    "AbstractGatedChannel",
     "AbstractMovingGate",
     "AbstractRate",
     "AbstractReadsCalcium",

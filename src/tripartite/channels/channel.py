@@ -40,7 +40,23 @@ class AbstractChannel(AbstractParametrised):
         """The potential at which the channel passes no current (mV)."""
 
 
-class Channel(AbstractChannel):
+class AbstractGatedChannel(AbstractChannel):
+    """A channel whose gates are named parts, each of which knows how it moves."""
+
+    gates: eqx.AbstractVar[Mapping[str, AbstractGate]]
+
+    def init(self, v: Array, calcium: Array | None = None) -> dict[str, Array]:
+        """Each gate at its steady state."""
+        return start_gates(self.gates, v, calcium)
+
+    def relax(
+        self, gates: dict[str, Array], v: Array, calcium: Array | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Drive and decay (1/ms) of each gate."""
+        return relax_gates(self.gates, v, calcium)
+
+
+class Channel(AbstractGatedChannel):
     """`g(t) = conductance * product of gate^power`, with current `g (v - reversal)`.
 
     **Arguments:**
@@ -55,16 +71,6 @@ class Channel(AbstractChannel):
     gates: Mapping[str, AbstractGate]
     conductance: Parameter = parameter(None, "mS/cm2")
     reversal: Parameter = parameter(None, "mV")
-
-    def init(self, v: Array, calcium: Array | None = None) -> dict[str, Array]:
-        """Each gate at its steady state."""
-        return start_gates(self.gates, v, calcium)
-
-    def relax(
-        self, gates: dict[str, Array], v: Array, calcium: Array | None = None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Drive and decay (1/ms) of each gate."""
-        return relax_gates(self.gates, v, calcium)
 
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None

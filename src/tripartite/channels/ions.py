@@ -6,9 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.channels.channel import AbstractChannel
+from tripartite.channels.channel import AbstractGatedChannel
 from tripartite.channels.curves import AbstractReadsCalcium, known
-from tripartite.channels.gates import AbstractGate, relax_gates, start_gates, times_open
+from tripartite.channels.gates import AbstractGate, times_open
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.numerics import exponential_weights, linoid
 
@@ -71,7 +71,7 @@ class CalciumPool(AbstractParametrised):
         return self.rest / self.tau - self.influx * current, 1.0 / self.tau
 
 
-class NernstChannel(AbstractChannel, AbstractReadsCalcium):
+class NernstChannel(AbstractGatedChannel, AbstractReadsCalcium):
     """A calcium channel whose reversal follows the pool: `E = (R T / z F) ln(outside / c)`.
 
     Hille, Ion Channels of Excitable Membranes (3rd ed., 2001), equation 1.11 for the reversal.
@@ -93,16 +93,6 @@ class NernstChannel(AbstractChannel, AbstractReadsCalcium):
     floor: Parameter = parameter(1e-5, "uM", positive=True, trainable=False)
     valence: int = eqx.field(static=True, default=2)
 
-    def init(self, v: Array, calcium: Array | None = None) -> dict[str, Array]:
-        """Each gate at its steady state."""
-        return start_gates(self.gates, v, calcium)
-
-    def relax(
-        self, gates: dict[str, Array], v: Array, calcium: Array | None = None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Drive and decay (1/ms) of each gate."""
-        return relax_gates(self.gates, v, calcium)
-
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None
     ) -> Array:
@@ -114,7 +104,7 @@ class NernstChannel(AbstractChannel, AbstractReadsCalcium):
         return self.thermal_voltage / self.valence * _log_ratio(self, calcium)
 
 
-class GHKChannel(AbstractChannel, AbstractReadsCalcium):
+class GHKChannel(AbstractGatedChannel, AbstractReadsCalcium):
     """The Goldman-Hodgkin-Katz current as a chord: a conductance and a reversal.
 
     `I = zFP open x (c - outside exp(-x)) / (1 - exp(-x))`, x = z v F / (R T); Hille (2001),
@@ -141,16 +131,6 @@ class GHKChannel(AbstractChannel, AbstractReadsCalcium):
     thermal_voltage: Parameter = parameter(_AT_36_DEGREES, "mV", positive=True)
     floor: Parameter = parameter(1e-5, "uM", positive=True, trainable=False)
     valence: int = eqx.field(static=True, default=2)
-
-    def init(self, v: Array, calcium: Array | None = None) -> dict[str, Array]:
-        """Each gate at its steady state."""
-        return start_gates(self.gates, v, calcium)
-
-    def relax(
-        self, gates: dict[str, Array], v: Array, calcium: Array | None = None
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Drive and decay (1/ms) of each gate."""
-        return relax_gates(self.gates, v, calcium)
 
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None
