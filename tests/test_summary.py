@@ -72,3 +72,11 @@ def test_inside_jit_a_value_is_its_type():
 
     look(cells.LIF())
     assert "Tracer" in texts[0]
+
+
+def test_a_parameter_has_the_source_of_the_part_it_belongs_to():
+    sources = {path: info.source for path, info, _ in walk_parameters(cells.HodgkinHuxley())}
+    assert sources["channels.sodium.gates.m.opening.rate"] == "Hodgkin & Huxley 1952"
+    assert all(source for path, source in sources.items() if path.startswith("channels."))
+    unnamed = tp.channels.Channel(name="mine", gates={}, conductance=1.0, reversal=-70.0)
+    assert [info.source for _, info, _ in walk_parameters(unnamed)] == ["", ""]

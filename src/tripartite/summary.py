@@ -12,25 +12,31 @@ import numpy as np
 from tripartite.core import AbstractDynamics, ParameterInfo, parameters_of, prefix_leaves
 
 
-def walk_parameters(tree: Any, path: str = "") -> Iterator[tuple[str, ParameterInfo, Any]]:
-    """Yields `(path, info, value)` for every declared parameter of a model and its parts."""
+def walk_parameters(
+    tree: Any, path: str = "", source: str = ""
+) -> Iterator[tuple[str, ParameterInfo, Any]]:
+    """Yields `(path, info, value)` for every declared parameter of a model and its parts.
+
+    A parameter that names no source of its own has that of the part it belongs to (its `source`).
+    """
     if isinstance(tree, eqx.Module):
-        declared = {}
+        source = getattr(tree, "source", "") or source
+        declared = set()
         for name, info, value in parameters_of(tree):
-            declared[name] = value
-            yield f"{path}{name}", info, value
+            declared.add(name)
+            yield f"{path}{name}", dataclasses.replace(info, source=info.source or source), value
         for field in dataclasses.fields(tree):
             if field.name not in declared:
                 value = getattr(tree, field.name)
                 label = getattr(value, "name", None)
-                yield from walk_parameters(value, f"{path}{label or field.name}.")
+                yield from walk_parameters(value, f"{path}{label or field.name}.", source)
     elif isinstance(tree, dict):
         for key, value in tree.items():
-            yield from walk_parameters(value, f"{path}{key}.")
+            yield from walk_parameters(value, f"{path}{key}.", source)
     elif isinstance(tree, tuple | list):
         for index, value in enumerate(tree):
             label = getattr(value, "name", index)
-            yield from walk_parameters(value, f"{path}{label}.")
+            yield from walk_parameters(value, f"{path}{label}.", source)
 
 
 def summary(model: AbstractDynamics) -> str:

@@ -47,7 +47,11 @@ def LTypeCalcium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `factor` the temperature factor.
     """
     return Channel(
-        name="l_calcium", gates=l_type_gates(factor), conductance=conductance, reversal=reversal
+        name="l_calcium",
+        gates=l_type_gates(factor),
+        conductance=conductance,
+        reversal=reversal,
+        source="Reuveni et al. 1993; Pospischil et al. 2008",
     )
 
 
@@ -76,7 +80,10 @@ def TTypeCalcium(
     temperature factor of u.
     """
     gates = t_type_gates(shift, factor, misprint)
-    return Channel(name="t_calcium", gates=gates, conductance=conductance, reversal=reversal)
+    source = "Huguenard & McCormick 1992; Pospischil et al. 2008"
+    return Channel(
+        name="t_calcium", gates=gates, conductance=conductance, reversal=reversal, source=source
+    )
 
 
 def MorrisLecarCalcium(
@@ -94,4 +101,10 @@ def MorrisLecarCalcium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `midpoint` (V1), `scale` (V2) in mV.
     """
     gates: dict[str, AbstractGate] = {"m": InstantaneousGate(Boltzmann(midpoint, 0.5 * scale))}
-    return Channel(name="calcium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="calcium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Morris & Lecar 1981",
+    )

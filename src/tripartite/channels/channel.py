@@ -65,12 +65,14 @@ class Channel(AbstractGatedChannel):
     - `gates`: name to gate; may be empty (a leak). An `InstantaneousGate` has no state.
     - `conductance`: maximal conductance, mS/cm2 (or nS).
     - `reversal`: mV.
+    - `source`: where the numbers come from, for `tripartite.summary`.
     """
 
     name: str = eqx.field(static=True)
     gates: Mapping[str, AbstractGate]
     conductance: Parameter = parameter(None, "mS/cm2")
     reversal: Parameter = parameter(None, "mV")
+    source: str = eqx.field(static=True, default="")
 
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None

@@ -28,4 +28,10 @@ def HCurrent(
         Exponential(1.0, 1.87 / 0.0701, 1.0 / 0.0701),
     )
     gates = {"r": RelaxingGate(Boltzmann(-75.0, -5.5), time, 1, factor)}
-    return Channel(name="h_current", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="h_current",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Huguenard & McCormick 1992",
+    )

@@ -78,7 +78,7 @@ class NernstChannel(AbstractGatedChannel, AbstractReadsCalcium):
 
     **Arguments:**
 
-    - `name`, `gates`, `conductance`: as in `Channel`.
+    - `name`, `gates`, `conductance`, `source`: as in `Channel`.
     - `outside`: uM. `thermal_voltage`: R T / F in mV (default: 36 degC). `valence`: a whole number.
     - `floor`: uM; less calcium than that counts as that much, so that E stays finite.
 
@@ -92,6 +92,7 @@ class NernstChannel(AbstractGatedChannel, AbstractReadsCalcium):
     thermal_voltage: Parameter = parameter(_AT_36_DEGREES, "mV", positive=True)
     floor: Parameter = parameter(1e-5, "uM", positive=True, trainable=False)
     valence: int = eqx.field(static=True, default=2)
+    source: str = eqx.field(static=True, default="")
 
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None
@@ -117,7 +118,7 @@ class GHKChannel(AbstractGatedChannel, AbstractReadsCalcium):
 
     **Arguments:**
 
-    - `name`, `gates`: as in `Channel`.
+    - `name`, `gates`, `source`: as in `Channel`.
     - `permeability`: z F P in uA/(cm2 uM); see `permeability_current`.
     - `outside`, `thermal_voltage`, `floor`, `valence`: as in `NernstChannel`.
 
@@ -131,6 +132,7 @@ class GHKChannel(AbstractGatedChannel, AbstractReadsCalcium):
     thermal_voltage: Parameter = parameter(_AT_36_DEGREES, "mV", positive=True)
     floor: Parameter = parameter(1e-5, "uM", positive=True, trainable=False)
     valence: int = eqx.field(static=True, default=2)
+    source: str = eqx.field(static=True, default="")
 
     def open_conductance(
         self, gates: dict[str, Array], v: Array, calcium: Array | None = None

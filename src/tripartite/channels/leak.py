@@ -12,4 +12,10 @@ def Leak(conductance: float | Array = 0.3, reversal: float | Array = -54.387) ->
 
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV.
     """
-    return Channel(name="leak", gates={}, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="leak",
+        gates={},
+        conductance=conductance,
+        reversal=reversal,
+        source="Hodgkin & Huxley 1952",
+    )

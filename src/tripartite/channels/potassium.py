@@ -22,7 +22,13 @@ def Potassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `factor` the temperature factor.
     """
     gates = {"n": Gate(Linoid(0.1, -55.0, 10.0), Exponential(0.125, -65.0, -80.0), 4, factor)}
-    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Hodgkin & Huxley 1952",
+    )
 
 
 def TraubMilesPotassium(
@@ -46,7 +52,13 @@ def TraubMilesPotassium(
         Exponential(0.5, threshold + 10.0, -40.0),
     )
     gates = {"n": Gate(opening, closing, 4, factor)}
-    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Traub & Miles 1991",
+    )
 
 
 def WangBuzsakiPotassium(
@@ -63,7 +75,13 @@ def WangBuzsakiPotassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `factor` (phi) multiplies both rates.
     """
     gates = {"n": Gate(Linoid(0.1, -34.0, 10.0), Exponential(0.125, -44.0, -80.0), 4, factor)}
-    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Wang & Buzsaki 1996",
+    )
 
 
 def ConnorStevensPotassium(
@@ -80,7 +98,13 @@ def ConnorStevensPotassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `factor` the temperature factor.
     """
     gates = {"n": Gate(Linoid(0.2, -45.7, 10.0), Exponential(0.25, -55.7, -80.0), 4, factor)}
-    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Connor et al. 1977; Dayan & Abbott 2001",
+    )
 
 
 def MorrisLecarPotassium(
@@ -102,4 +126,10 @@ def MorrisLecarPotassium(
     half, width = 0.5 / slowest, 2.0 * scale
     time = RateTime(Exponential(half, midpoint, width), Exponential(half, midpoint, -width))
     gates = {"w": RelaxingGate(Boltzmann(midpoint, 0.5 * scale), time)}
-    return Channel(name="potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Morris & Lecar 1981",
+    )

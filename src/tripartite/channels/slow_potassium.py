@@ -54,7 +54,13 @@ def APotassium(
         "a": RelaxingGate(_CubeRoot(), opening, 3, factor),
         "b": RelaxingGate(Boltzmann(-53.3, -1.0 / 0.0688, 4), inactivating, 1, factor),
     }
-    return Channel(name="a_potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="a_potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Connor et al. 1977; Dayan & Abbott 2001",
+    )
 
 
 def MPotassium(
@@ -76,7 +82,13 @@ def MPotassium(
         Exponential(3.3 / slowest, -35.0, 20.0), Exponential(1.0 / slowest, -35.0, -20.0)
     )
     gates = {"p": RelaxingGate(Boltzmann(-35.0, 10.0), time, 1, factor)}
-    return Channel(name="m_potassium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="m_potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Yamada et al. 1989; Pospischil et al. 2008",
+    )
 
 
 def CalciumPotassium(
@@ -98,7 +110,11 @@ def CalciumPotassium(
     """
     gates = {"m": CalciumGate(closing, half, 2, 2, factor)}
     return Channel(
-        name="calcium_potassium", gates=gates, conductance=conductance, reversal=reversal
+        name="calcium_potassium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Destexhe et al. 1994",
     )
 
 
@@ -119,5 +135,9 @@ def AfterHyperpolarisation(
     """
     gates = {"q": InstantaneousGate(CalciumHill(half))}
     return Channel(
-        name="after_hyperpolarisation", gates=gates, conductance=conductance, reversal=reversal
+        name="after_hyperpolarisation",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Wang 1998",
     )

@@ -26,7 +26,13 @@ def Sodium(
         "m": Gate(Linoid(1.0, -40.0, 10.0), Exponential(4.0, -65.0, -18.0), 3, factor),
         "h": Gate(Exponential(0.07, -65.0, -20.0), Sigmoid(1.0, -35.0, 10.0), 1, factor),
     }
-    return Channel(name="sodium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="sodium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Hodgkin & Huxley 1952",
+    )
 
 
 def TraubMilesSodium(
@@ -53,7 +59,13 @@ def TraubMilesSodium(
         "m": Gate(opening, closing, 3, factor),
         "h": Gate(recovery, Sigmoid(4.0, threshold + 40.0, 5.0), 1, factor),
     }
-    return Channel(name="sodium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="sodium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Traub & Miles 1991",
+    )
 
 
 def WangBuzsakiSodium(
@@ -76,7 +88,13 @@ def WangBuzsakiSodium(
         "m": InstantaneousGate(fast, 3),
         "h": Gate(Exponential(0.07, -58.0, -20.0), Sigmoid(1.0, -28.0, 10.0), 1, factor),
     }
-    return Channel(name="sodium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="sodium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Wang & Buzsaki 1996",
+    )
 
 
 def ConnorStevensSodium(
@@ -99,7 +117,13 @@ def ConnorStevensSodium(
         "m": Gate(Linoid(3.8, -29.7, 10.0), closing, 3, factor),
         "h": Gate(Exponential(0.266, -48.0, -20.0), Sigmoid(3.8, -18.0, 10.0), 1, factor),
     }
-    return Channel(name="sodium", gates=gates, conductance=conductance, reversal=reversal)
+    return Channel(
+        name="sodium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Connor et al. 1977; Dayan & Abbott 2001",
+    )
 
 
 def PersistentSodium(
@@ -124,5 +148,9 @@ def PersistentSodium(
         "h": RelaxingGate(Boltzmann(-48.0, -6.0), slow, 1, factor),
     }
     return Channel(
-        name="persistent_sodium", gates=gates, conductance=conductance, reversal=reversal
+        name="persistent_sodium",
+        gates=gates,
+        conductance=conductance,
+        reversal=reversal,
+        source="Butera et al. 1999",
     )
