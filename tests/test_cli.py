@@ -98,6 +98,10 @@ def test_without_matplotlib_the_report_says_which_extra_draws(tmp_path, monkeypa
         (["verify", "--only", "nothing"], "invalid choice: 'nothing'"),
         (["verify", "--precision", "float16"], "invalid choice: 'float16'"),
         (["verify", "--transformer", "somewhere"], "--transformer DIR and --text FILE go together"),
+        (
+            ["verify", "--only", "transformer_runs_on_astrocytes"],
+            "--only transformer_runs_on_astrocytes needs --transformer DIR and --text FILE",
+        ),
         (["verify", "--text", "somewhere"], "--transformer DIR and --text FILE go together"),
         ([], "required: COMMAND"),
     ],
@@ -107,6 +111,19 @@ def test_wrong_words_are_answered(arguments, words, capsys):
         cli.main(arguments)
     assert exit_.value.code == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("theorems")
+def test_a_checkpoint_that_cannot_be_read_is_said_at_once(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("A paragraph.")
+    missing = tmp_path / "nowhere"
+    arguments = ["verify", "--transformer", str(missing), "--text", str(text)]
+    assert cli.main(arguments) == cli.REFUSED
+    shown = capsys.readouterr()
+    assert "tripartite verify: error:" in shown.err
+    assert "is not a folder" in shown.err
+    assert "a number" not in shown.out  # no other theorem's time was spent
 
 
 def test_version_and_module_entry():

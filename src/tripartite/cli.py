@@ -24,22 +24,36 @@ THEOREMS: dict[str, Callable[..., Certificate]] = {
         proofs.linear_attention_is_softmax_in_the_limit,
     )
 }
+TRANSFORMER = proofs.transformer_runs_on_astrocytes.__name__
+REFUSED = 2
 INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line. Returns its exit status: 0, or 1 if a check failed, 130 on Ctrl-C."""
+    """Runs the command line.
+
+    Returns its exit status: 0, 1 if a check failed, 2 if the arguments or the files they name are
+    unusable, 130 on Ctrl-C.
+    """
     parser = _parser()
     options = parser.parse_args(argv)
     if (options.transformer is None) != (options.text is None):
         parser.error(
             "--transformer DIR and --text FILE go together: the checkpoint and what it should read"
         )
+    if options.transformer is None and TRANSFORMER in (options.only or []):
+        parser.error(f"--only {TRANSFORMER} needs --transformer DIR and --text FILE")
     _keep_compilations()
     started = time.perf_counter()
     certificates: list[Certificate] = []
+    refused = ""
     for prove in _chosen(options):
-        certificates.append(prove(precision=options.precision, on_check=_print_check))
+        try:
+            certificates.append(prove(precision=options.precision, on_check=_print_check))
+        except (ValueError, ImportError) as error:
+            # An unreadable checkpoint or text, or a missing extra: the others' checks are kept.
+            refused = f"tripartite verify: error: {error}\n"
+            break
         if not certificates[-1].complete:
             break
     sys.stdout.write(closing_table(certificates, time.perf_counter() - started))
@@ -48,6 +62,9 @@ def main(argv: list[str] | None = None) -> int:
         options.json.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
     if options.report is not None:
         sys.stdout.write(write_report(certificates, options.report))
+    if refused:
+        sys.stderr.write(refused)
+        return REFUSED
     if not all(certificate.complete for certificate in certificates):
         return INTERRUPTED
     return 0 if all(certificate.passed for certificate in certificates) else 1
@@ -71,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--only",
         action="append",
-        choices=sorted(THEOREMS),
+        choices=sorted([*THEOREMS, TRANSFORMER]),
         metavar="NAME",
-        help=f"one theorem (may be repeated): {', '.join(sorted(THEOREMS))}",
+        help=f"one theorem (may be repeated): {', '.join(sorted([*THEOREMS, TRANSFORMER]))}",
     )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write every check as JSON")
     verify.add_argument(
@@ -102,11 +119,11 @@ def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:
     """The proofs to run, in order."""
     names = options.only or list(THEOREMS)
     chosen = [THEOREMS[name] for name in THEOREMS if name in names]
-    if options.transformer is not None:
-        chosen.append(
-            partial(proofs.transformer_runs_on_astrocytes, options.transformer, options.text)
-        )
-    return chosen
+    if options.transformer is None:
+        return chosen
+    # First, so that a file which cannot be read is said at once.
+    transformer = partial(proofs.transformer_runs_on_astrocytes, options.transformer, options.text)
+    return [transformer, *chosen]
 
 
 def _print_check(theorem: str, check: Check) -> None:
