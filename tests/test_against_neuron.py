@@ -53,5 +53,5 @@ def test_the_frozen_trace_is_what_neuron_computes(tmp_path):
     ts, v = read(fresh)
     stored_ts, stored_v = read(FROZEN)
     np.testing.assert_allclose(ts, stored_ts, atol=1e-12)
-    # Another release or processor may round otherwise; a spike amplifies that about 4,500 times.
+    # Another release or processor may round otherwise; a spike amplifies that some 100 times.
     np.testing.assert_allclose(v, stored_v, atol=1e-6)
