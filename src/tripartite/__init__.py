@@ -19,6 +19,7 @@ from tripartite import (
     proofs,
     solvers,
     stimuli,
+    synapses,
     testing,
 )
 
@@ -38,5 +39,6 @@ __all__ = [
     "solvers",
     "stimuli",
     "summary",
+    "synapses",
     "testing",
 ]

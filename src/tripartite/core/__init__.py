@@ -19,16 +19,18 @@ from tripartite.core.parameters import (
     parameters_of,
     signal,
 )
-from tripartite.core.ports import Membrane, as_membrane
+from tripartite.core.ports import Cleft, Membrane, as_cleft, as_membrane
 
 __all__ = [
     "AbstractDynamics",
     "AbstractParametrised",
     "AbstractRelaxation",
+    "Cleft",
     "Membrane",
     "Parameter",
     "ParameterInfo",
     "Relaxation",
+    "as_cleft",
     "as_membrane",
     "astype",
     "errors",

@@ -1,0 +1,78 @@
+"""What a synapse is to the rest of the library, and the checks its parameters share."""
+
+import abc
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from tripartite.core import AbstractRelaxation, Cleft
+from tripartite.core.errors import is_concrete
+
+
+class AbstractSynapse(AbstractRelaxation):
+    """One synapse, from one cell to another: a relaxation driven by a `Cleft`.
+
+    Everything is elementwise array code: with parameters or states of shape `[edges]`, or under
+    `vmap`, the same class is a projection. A spike acts in `jump`, at the end of the step in which
+    it arrives, so that between spikes the state moves freely (exactly, where its coefficients are
+    constant).
+    """
+
+    @abc.abstractmethod
+    def conductance(self, y: PyTree[Array], v_post: Array) -> tuple[Array, Array]:
+        """The Norton pair `(g, E)`: conductance (mS/cm2 or nS) and reversal (mV).
+
+        The membrane receives `g (E - v)`. Where g depends on the voltage (the magnesium block), it
+        is the chord conductance at `v_post`.
+        """
+
+    def transmitter(self, y: PyTree[Array]) -> Array:
+        """The concentration that spills to the astrocyte (uM); zero for a plain receptor."""
+        return jnp.zeros_like(jax.tree.leaves(y)[0])
+
+    def ports(self, y: PyTree[Array]) -> dict[str, PyTree[Array]]:
+        """Every state by its name."""
+        return dict(y._asdict())  # pyright: ignore[reportAttributeAccessIssue]
+
+    def input_units(self) -> Any:
+        """Of a `Cleft`: mV, pure numbers, uM and rates."""
+        return Cleft("mV", "mV", "1", "uM", "1", "1/ms", "1/ms")
+
+
+class AbstractLinearSynapse(AbstractSynapse):
+    """A synapse that adds up its spikes: each leaves the same response, whatever came before.
+
+    The states of such synapses onto one cell, with the same time constants and reversal, may
+    therefore be added: one state per cell, which receives the sum of weight times spike. `spike`
+    may be any amount of release, and `rate` its smooth counterpart (per ms).
+    """
+
+
+def require_range(
+    owner: str, name: str, value: Any, low: float, high: float, why: str, *, above: bool = False
+) -> None:
+    """Checks the numbers of a parameter that are known now.
+
+    **Arguments:** `above`: whether `low` itself is forbidden; `why` what the range means.
+
+    **Raises:** `ValueError` if one of them lies outside `[low, high]`.
+    """
+    if not is_concrete(value):
+        return
+    values = np.asarray(value)
+    outside = (values <= low if above else values < low) | (values > high)
+    if np.any(outside):
+        opening = "(" if above else "["
+        closing = "infinity)" if np.isinf(high) else f"{high:g}]"
+        raise ValueError(
+            f"{owner}.{name} must lie in {opening}{low:g}, {closing}, got {values}: {why}."
+        )
+
+
+def require_weight(owner: str, value: Any) -> None:
+    """**Raises:** `ValueError` for a negative weight."""
+    why = "a conductance has no sign; inhibition is a reversal potential below rest"
+    require_range(owner, "weight", value, 0.0, np.inf, why)
