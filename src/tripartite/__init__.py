@@ -11,6 +11,7 @@ from tripartite.summary import summary
 # What follows uses the names above, as a user would.
 from tripartite import (
     analysis,
+    astrocytes,
     attention,
     cells,
     channels,
@@ -28,6 +29,7 @@ __all__ = [
     "RESULTS",
     "__version__",
     "analysis",
+    "astrocytes",
     "astype",
     "attention",
     "cells",
