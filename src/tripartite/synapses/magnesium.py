@@ -1,9 +1,9 @@
 """The voltage-dependent block of NMDA receptors by magnesium."""
 
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.numerics import logistic
 from tripartite.synapses.base import require_range
 
 _JAHR = "Jahr & Stevens 1990, J Neurosci 10, 3178"
@@ -32,7 +32,6 @@ class MagnesiumBlock(AbstractParametrised):
 
     def __call__(self, v: Array) -> Array:
         """B at `v` (mV), a pure number."""
-        # One over 1 + a exp(-x), written so that no exponential overflows at either end.
-        blocked = self.magnesium / self.half
-        unblocked = logistic(self.steepness * v)
-        return unblocked / (unblocked + blocked * (1.0 - unblocked))
+        # Beyond e^60 nothing is left to block, and single precision would overflow.
+        binding = jnp.exp(jnp.minimum(-self.steepness * v, 60.0))
+        return 1.0 / (1.0 + self.magnesium / self.half * binding)

@@ -15,19 +15,19 @@ from tripartite.stimuli import AbstractStimulus, as_stimulus
 class SpikeTrain(AbstractStimulus):
     """What one synapse hears, as a `Cleft`: made by `spike_train`.
 
-    **Arguments:** `spikes` and `post_spikes`: how many arrive at each step's end, `[steps]`;
-    `spacing` of the steps in ms; `v_pre` and `v_post` (mV), `modulation` (uM), `rate` and
-    `post_rate` (1/ms): stimuli.
+    **Arguments:** `v_pre` and `v_post` (mV), `modulation` (uM), `rate` and `post_rate` (1/ms):
+    stimuli; `spikes` and `post_spikes`: how many arrive at each step's end, `[steps]`; `spacing`
+    of the steps in ms.
     """
 
-    spikes: Parameter = signal()
-    post_spikes: Parameter = signal()
-    spacing: Parameter = signal()
     v_pre: AbstractStimulus
     v_post: AbstractStimulus
     modulation: AbstractStimulus
     rate: AbstractStimulus
     post_rate: AbstractStimulus
+    spikes: Parameter = signal()
+    post_spikes: Parameter = signal()
+    spacing: Parameter = signal()
 
     def __call__(self, t: Array) -> Cleft:
         # The step that ends at t; within a step no spike is read.
@@ -79,10 +79,16 @@ def spike_train(
     if not 0 < step <= end:
         raise ValueError(f"spike_train needs 0 < dt <= t1, got dt = {step} and t1 = {end} ms.")
     dtype = jnp.zeros(()).dtype
-    parts = (as_stimulus(part, dtype) for part in (v_pre, v_post, modulation, rate, post_rate))
-    pre = jnp.asarray(_on_grid("times", times, end, step), dtype)
-    post = jnp.asarray(_on_grid("post_times", post_times, end, step), dtype)
-    return SpikeTrain(pre, post, jnp.asarray(step, dtype), *parts)
+    given = {
+        "v_pre": v_pre, "v_post": v_post, "modulation": modulation, "rate": rate,
+        "post_rate": post_rate,
+    }  # fmt: skip
+    return SpikeTrain(
+        spikes=jnp.asarray(_on_grid("times", times, end, step), dtype),
+        post_spikes=jnp.asarray(_on_grid("post_times", post_times, end, step), dtype),
+        spacing=jnp.asarray(step, dtype),
+        **{name: as_stimulus(value, dtype) for name, value in given.items()},
+    )
 
 
 def _on_grid(name: str, times: Any, t1: float, dt: float) -> np.ndarray:

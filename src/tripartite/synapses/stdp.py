@@ -174,13 +174,25 @@ def visual_cortex(*, full: bool = False) -> TripletSTDP:
     **Arguments:** `full`: all four amplitudes, rather than the minimal two.
     """
     if full:
-        return TripletSTDP(5e-10, 6.2e-3, 7e-3, 2.3e-4, tau_x=101.0, tau_y=125.0)
+        return TripletSTDP(
+            pair_potentiation=5e-10,
+            triplet_potentiation=6.2e-3,
+            pair_depression=7e-3,
+            triplet_depression=2.3e-4,
+            tau_y=125.0,
+        )
     return TripletSTDP()
 
 
 def hippocampus() -> TripletSTDP:
     """The minimal triplet rule fitted to hippocampal culture, nearest spikes (same paper)."""
-    return TripletSTDP(4.6e-3, 9.1e-3, 3.0e-3, 0.0, tau_y=48.0, nearest=True)
+    return TripletSTDP(
+        pair_potentiation=4.6e-3,
+        triplet_potentiation=9.1e-3,
+        pair_depression=3.0e-3,
+        tau_y=48.0,
+        nearest=True,
+    )
 
 
 def _check_amplitudes(rule: AbstractSTDP, *names: str) -> None:
