@@ -1,0 +1,124 @@
+"""What a run leaves behind: JSON, Markdown, and the page that shows every table."""
+
+import json
+import math
+import platform
+from pathlib import Path
+
+from fleet import core
+from tripartite.bench import markdown_table
+
+HERE = Path(__file__).parent
+RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
+FIGURES = DOCS / "figures"
+TABLES = (
+    "population",
+    "one_cell",
+    "gradient",
+    "memory",
+    "compile",
+    "pospischil",
+)
+NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"
+
+
+def hardware():
+    """The processor and the system."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), model)
+    return {
+        "processor": model,
+        "system": f"{platform.machine()} {platform.system()}",
+        "cores used": 1 if core() is not None else "unpinned",
+    }
+
+
+def versions(rows):
+    """Every version that took part, by simulator."""
+    found = {}
+    for row in rows:
+        for name, version in row.found.get("versions", {}).items():
+            if name != "python":
+                found.setdefault(name, version)
+    return dict(sorted(found.items()))
+
+
+def save(name, found, rows, text):
+    """Writes the JSON and the Markdown of one table, and the page of all."""
+    RESULTS.mkdir(exist_ok=True)
+    found = {"hardware": hardware(), "versions": versions(rows), **found}
+    found["rows"] = [row.to_dict() for row in rows]
+    (RESULTS / f"{name}.json").write_text(json.dumps(plain(found), indent=1) + "\n")
+    text += f"\nMeasured on: {listed(found['hardware'])}; {listed(found['versions'])}.\n"
+    (RESULTS / f"{name}.md").write_text(text)
+    page()
+    print(text)
+
+
+def plain(x):
+    """JSON has no infinity: a spike that is missing is `null` milliseconds off."""
+    if isinstance(x, dict):
+        return {k: plain(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [plain(v) for v in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def page():
+    """docs/benchmarks.md: the contract, then each table there is."""
+    parts = [(HERE / "contract.md").read_text()]
+    for name in TABLES:
+        path = RESULTS / f"{name}.md"
+        if path.exists():
+            parts.append(path.read_text().replace("../../docs/figures/", "figures/"))
+    closing = HERE / "closing.md"
+    if closing.exists():
+        parts.append(closing.read_text())
+    (DOCS / "benchmarks.md").write_text(NOTICE + "\n".join(parts))
+
+
+def listed(x):
+    """`a 1, b 2`."""
+    return ", ".join(f"{k} {v}" for k, v in x.items())
+
+
+def figure(name, caption):
+    """The line that shows a figure of docs/figures/."""
+    return f"\n![{caption}](../../docs/figures/{name}.png)\n\n*{caption}*\n"
+
+
+def number(x, digits=2):
+    """So many significant digits without an exponent where one can do without."""
+    if x is None or not math.isfinite(x):
+        return "-"
+    if x == 0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(x))))
+    return f"{x:,.{places}f}" if places < 6 else f"{x:.0e}"
+
+
+def with_spread(found, digits=3):
+    """`median (least-most)`."""
+    if found is None:
+        return "-"
+    shown = (number(found[k], digits) for k in ("median", "least", "most"))
+    return "{} ({}-{})".format(*shown)
+
+
+def why_not(row):
+    """What stands in the table for a row without a number."""
+    return "not installed" if "missing" in row.found else "failed"
+
+
+def failures(rows):
+    """What the rows that failed said, each once."""
+    said = dict.fromkeys(row.found["failure"] for row in rows if "failure" in row.found)
+    return "".join(f"\nFailed: `{text}`\n" for text in said)
+
+
+def table(header, rows):
+    """A table of Markdown, an empty line before it."""
+    return "\n" + markdown_table(header, rows)

@@ -1,0 +1,173 @@
+"""What the library costs on this machine: the work that `tripartite bench` and `benchmarks/` time.
+
+The problem is one for all: squid axons of Hodgkin and Huxley under 10 uA/cm2 from t = 0, started at
+-65 mV with every gate at its steady state.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import tripartite as tp
+
+CURRENT = 10.0
+DT = 0.025
+SPAN = 100.0
+SCHEMES = {
+    "symmetric": tp.solvers.SymmetricExponential,
+    "sequential": tp.solvers.SequentialExponential,
+    "all at once": tp.solvers.AllAtOnceExponential,
+}
+FLOWS = {"exponential": "Exponential", "Pade": "Pade", "Crank-Nicolson": "CrankNicolson"}
+ADAPTIVE = {"Tsit5": diffrax.Tsit5, "Dopri8": diffrax.Dopri8}
+# A small loop that XLA compiles into one kernel; others run operation by operation on CPU.
+SMALL_LOOP = "xla_cpu_small_call"
+# Between records of an adaptive solve (ms), as `simulate` has it.
+GRID = 0.1
+
+
+def solver(scheme: str, flow: str = "exponential") -> diffrax.AbstractSolver:
+    """One of `SCHEMES` with one of `FLOWS`, or "RK4"."""
+    if scheme == "RK4":
+        return tp.solvers.ClassicalRK4()
+    if flow == "exponential":
+        return SCHEMES[scheme]()
+    return SCHEMES[scheme](flow=getattr(tp.solvers, FLOWS[flow])())
+
+
+def final_voltage(
+    cell: Any, current: jax.Array, steps: int, dt: float, solver: Any, adjoint: Any = None
+) -> jax.Array:
+    """The mean voltage (mV) of a population after `steps` steps; one current for each cell."""
+    y0 = jax.tree.map(lambda x: jnp.broadcast_to(x, current.shape), cell.init())
+    span = steps * dt
+    solution = tp.simulate(
+        cell,
+        current,
+        t1=span,
+        dt=dt,
+        y0=y0,
+        solver=solver,
+        save_every=span,
+        adjoint=adjoint,
+        throw=False,
+    )
+    return jnp.mean(solution.stats["y1"].v)
+
+
+def population(
+    cells: int, steps: int, dt: float, solver: Any, *, gradient: bool = False, adjoint: Any = None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A function to compile and its arguments: the model and every cell's current.
+
+    The gradient is with respect to all of them.
+    """
+
+    def run(cell: Any, current: jax.Array) -> jax.Array:
+        return final_voltage(cell, current, steps, dt, solver, adjoint)
+
+    arguments = tp.cells.HodgkinHuxley(), jnp.full(cells, CURRENT)
+    return (jax.grad(run, argnums=(0, 1)) if gradient else run), arguments
+
+
+def one_cell(
+    setting: dict[str, Any], model: Any = None, span: float = SPAN, current: float = CURRENT
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A function to compile and its arguments: one cell with its voltage recorded throughout.
+
+    `setting` has `scheme`, `flow` and `dt`, or `scheme` (of `ADAPTIVE`), `tolerance` and, if one is
+    wanted, `grid` (ms). The function returns the times (ms) and the voltage (mV) of every step, or
+    on the grid.
+    """
+
+    def fixed(cell: Any, current: jax.Array) -> tuple[jax.Array, jax.Array]:
+        dt, method = setting["dt"], solver(setting["scheme"], setting.get("flow", "exponential"))
+        solution = tp.simulate(
+            cell, current, t1=span, dt=dt, solver=method, save_every=dt, throw=False
+        )
+        return solution.ts, solution.ys["v"]
+
+    def adaptive(cell: Any, current: jax.Array) -> tuple[jax.Array, jax.Array]:
+        solution = tp.simulate(
+            cell,
+            current,
+            t1=span,
+            solver=ADAPTIVE[setting["scheme"]](),
+            rtol=setting["tolerance"],
+            atol=setting["tolerance"],
+            save_every=setting.get("grid", GRID),
+            throw=False,
+        )
+        return solution.ts, solution.ys["v"]
+
+    cell = tp.cells.HodgkinHuxley() if model is None else model
+    function = adaptive if setting["scheme"] in ADAPTIVE else fixed
+    return function, (cell, jnp.asarray(current, jnp.result_type(float)))
+
+
+def compiled(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, dict]:
+    """The executable, and the seconds of tracing, lowering and compiling."""
+    marks = [time.perf_counter()]
+    traced = jax.jit(function).trace(*arguments)
+    marks.append(time.perf_counter())
+    lowered = traced.lower()
+    marks.append(time.perf_counter())
+    executable = lowered.compile()
+    marks.append(time.perf_counter())
+    spent = zip(("trace", "lower", "compile"), np.diff(marks), strict=True)
+    return executable, {name: float(seconds) for name, seconds in spent}
+
+
+def small_loops(executable: Any) -> int:
+    """How many loops of a compiled function run as one kernel each."""
+    return sum(SMALL_LOOP in line for line in executable.as_text().splitlines())
+
+
+def temporaries(executable: Any) -> int:
+    """Bytes that XLA sets aside for what a compiled function needs on the way."""
+    return int(executable.memory_analysis().temp_size_in_bytes)
+
+
+def once(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
+    """Seconds of one call, to the last byte of its result."""
+    start = time.perf_counter()
+    jax.block_until_ready(function(*arguments))
+    return time.perf_counter() - start
+
+
+def spread(seconds: list[float], scale: float = 1.0) -> dict[str, float]:
+    """The median, the least and the most, each times `scale`."""
+    return {
+        "median": statistics.median(seconds) * scale,
+        "least": min(seconds) * scale,
+        "most": max(seconds) * scale,
+    }
+
+
+def worst_spike(spikes: Any, truth: Any) -> float:
+    """The greatest distance (ms) of spikes from where they should be; infinite if one is missing.
+
+    Likewise if there is one too many.
+    """
+    if len(spikes) != len(truth):
+        return math.inf
+    return float(np.max(np.abs(np.asarray(spikes) - np.asarray(truth)), initial=0.0))
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """A table of Markdown: the first column to the left, numbers to the right."""
+    width = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(cells: list[str]) -> str:
+        first, *rest = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, width, strict=True))]
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(width)) + "|"
+    return "\n".join([line(header), rule, *map(line, rows)]) + "\n"
