@@ -21,6 +21,12 @@ class AbstractAfterStep(diffrax.AbstractWrappedSolver):
         """The wrapped solver's."""
         return self.solver.interpolation_cls
 
+    @property
+    def root_finder(self) -> Any:
+        """The wrapped solver's, which diffrax asks for if that one is implicit."""
+        solver: Any = self.solver
+        return solver.root_finder
+
     def order(self, terms: Any) -> int | None:
         """The wrapped solver's, for the drift between the changes."""
         return self.solver.order(terms)
