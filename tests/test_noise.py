@@ -47,9 +47,10 @@ def paths(model, key, t1=40.0):
 def test_mean_variance_and_correlation_are_the_theory_s(key):
     model = Drifting()
     x = paths(model, key)
-    # Of this scheme, x' = e x + ... + s sqrt(2 dt/tau) N, exactly: s^2 (2 dt/tau) / (1 - e^2).
+    # Of this scheme, x' = e (x + a/2) + a/2 with a = s sqrt(2 dt/tau) N, exactly:
+    # s^2 (dt/2tau) (1 + e) / (1 - e), which is 1 + (dt/tau)^2/12 times s^2.
     e = jnp.exp(-DT / model.tau)
-    variance = model.std**2 * (2.0 * DT / model.tau) / (1.0 - e**2)
+    variance = model.std**2 * (0.5 * DT / model.tau) * (1.0 + e) / (1.0 - e)
     # Four standard errors: of a mean, and of a variance (relative sqrt(2/n)).
     assert jnp.abs(jnp.mean(x[:, -1]) - 1.5) < 4.0 * jnp.sqrt(variance / PATHS)
     assert jnp.abs(jnp.var(x[:, -1]) / variance - 1.0) < 4.0 * (2.0 / PATHS) ** 0.5

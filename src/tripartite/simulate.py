@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump, is_noisy
+from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import (
@@ -202,12 +202,12 @@ def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | 
             f"{name} jumps between steps (a reset or a clock) and needs a fixed step: pass dt=, "
             "for example dt=0.05."
         )
-    if is_noisy(model) and (key is None or dt is None):
+    if model.noisy() and (key is None or dt is None):
         raise ValueError(
             f"{name} is noisy (it defines a diffusion) and needs a key and a fixed step: pass "
             "key=jax.random.key(0) and dt=, for example dt=0.05."
         )
-    if key is not None and not is_noisy(model):
+    if key is not None and not model.noisy():
         raise ValueError(
             f"{name} has no noise of its own, so that key= would do nothing: leave it out, define "
             "a diffusion, or pass a noisy stimulus (stimuli.ornstein_uhlenbeck)."

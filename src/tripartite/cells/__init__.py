@@ -3,10 +3,12 @@
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.conductance import ConductanceCell, ConductanceState
 from tripartite.cells.connor_stevens import ConnorStevens, connor_stevens_negative_leak
+from tripartite.cells.current_noise import CurrentNoise
 from tripartite.cells.four_lif import four_lif
 from tripartite.cells.hodgkin_huxley import HodgkinHuxley
 from tripartite.cells.lif import LIF, LIFState
 from tripartite.cells.morris_lecar import MorrisLecar
+from tripartite.cells.noisy import with_channel_noise, with_current_noise
 from tripartite.cells.pospischil import PospischilFS, PospischilIB, PospischilLTS, PospischilRS
 from tripartite.cells.reduced import (
     FitzHughNagumo,
@@ -23,6 +25,7 @@ from tripartite.cells.tvlif import (
     DerivativeTVLIF,
     ShareState,
 )
+from tripartite.cells.voltage_clamp import VoltageClamp
 from tripartite.cells.wang_buzsaki import WangBuzsaki
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "ConductanceCell",
     "ConductanceState",
     "ConnorStevens",
+    "CurrentNoise",
     "DerivativeState",
     "DerivativeTVLIF",
     "FitzHughNagumo",
@@ -50,9 +54,12 @@ __all__ = [
     "ResettingTVLIF",
     "ShareState",
     "TraubMiles",
+    "VoltageClamp",
     "WangBuzsaki",
     "connor_stevens_negative_leak",
     "four_lif",
     "gauge_reset",
     "true_reset",
+    "with_channel_noise",
+    "with_current_noise",
 ]

@@ -8,6 +8,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite import channels as ch
 from tripartite.cells.base import AbstractCell
+from tripartite.cells.current_noise import CurrentNoise
 from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 
 
@@ -33,6 +34,7 @@ class ConductanceCell(AbstractCell):
     - `capacitance`: uF/cm2 (or pF).
     - `v_init`: mV; a cell starts there with its gates at their steady state.
     - `pool`: a `channels.CalciumPool`, or `None`.
+    - `noise`: a `CurrentNoise`, or `None`. The cell is noisy with it, and with any noisy channel.
 
     **Raises:** `ValueError` for no channel, two of one name, a capacitance that is not positive, a
     channel that reads calcium in a cell without a pool, or a pool fed by a channel that is not
@@ -43,6 +45,7 @@ class ConductanceCell(AbstractCell):
     capacitance: Parameter = parameter(1.0, "uF/cm2", positive=True, source="Hodgkin & Huxley 1952")
     v_init: Parameter = parameter(-65.0, "mV", trainable=False)
     pool: ch.CalciumPool | None = None
+    noise: CurrentNoise | None = None
 
     def __check_init__(self) -> None:
         if not isinstance(self.channels, tuple) or not self.channels:
@@ -123,6 +126,22 @@ class ConductanceCell(AbstractCell):
             ConductanceState((pull + membrane.current) / self.capacitance, gates[0], calcium[0]),
             ConductanceState(leak / self.capacitance, gates[1], calcium[1]),
         )
+
+    def noisy(self) -> bool:
+        """Whether a channel is, or a current."""
+        return self.noise is not None or any(channel.noisy() for channel in self.channels)
+
+    def diffusion(self, t: Array, y: ConductanceState, u: Any) -> ConductanceState:
+        """The sizes of all sources: on v in mV/sqrt(ms), on each channel's gates as it says."""
+        v = None if self.noise is None else jnp.sqrt(self.noise.intensity) / self.capacitance
+        gates = {c.name: c.diffusion(y.gates[c.name], y.v, y.calcium) for c in self.channels}
+        return ConductanceState(v, gates)  # pyright: ignore[reportArgumentType]
+
+    def spread(self, y: ConductanceState, kicks: ConductanceState) -> ConductanceState:
+        """A kick of v is itself; a channel's kicks move its gates as it says."""
+        still = jax.tree.map(jnp.zeros_like, (y.v, y.calcium))
+        gates = {c.name: c.spread(y.gates[c.name], kicks.gates[c.name]) for c in self.channels}
+        return ConductanceState(still[0] if self.noise is None else kicks.v, gates, still[1])
 
 
 def _reads_calcium(channel: ch.AbstractChannel) -> bool:

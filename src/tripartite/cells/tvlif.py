@@ -18,7 +18,7 @@ _SOURCE = "He et al., Nature Computational Science 4, 584 (2024), and the author
 class AbstractTVLIF(AbstractCell):
     """Integrators whose sum is the voltage of a conductance cell, given its gates.
 
-    **Raises:** `ValueError` for anything but a conductance cell.
+    **Raises:** `ValueError` for anything but a conductance cell, and for a noisy one.
     """
 
     cell: eqx.AbstractVar[ConductanceCell]
@@ -28,6 +28,11 @@ class AbstractTVLIF(AbstractCell):
             raise ValueError(
                 f"time-varying integrators need a ConductanceCell, got {type(self.cell).__name__}: "
                 "the theorem is about sums of conductances times driving forces."
+            )
+        if self.cell.noisy():
+            raise ValueError(
+                "time-varying integrators need a cell without noise, got one with noisy channels "
+                "or a noisy current, which would be dropped: give the cell without its noise."
             )
 
     @abc.abstractmethod

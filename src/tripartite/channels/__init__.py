@@ -38,6 +38,8 @@ from tripartite.channels.ions import (
     thermal_voltage,
 )
 from tripartite.channels.leak import Leak
+from tripartite.channels.markov import MarkovChannel, MarkovState
+from tripartite.channels.noisy import AbstractNoisyChannel, GateNoiseChannel
 from tripartite.channels.potassium import (
     ConnorStevensPotassium,
     MorrisLecarPotassium,
@@ -66,6 +68,7 @@ __all__ = [
     "AbstractGate",
     "AbstractGatedChannel",
     "AbstractMovingGate",
+    "AbstractNoisyChannel",
     "AbstractRate",
     "AbstractReadsCalcium",
     "AbstractSteadyState",
@@ -82,12 +85,15 @@ __all__ = [
     "Exponential",
     "GHKChannel",
     "Gate",
+    "GateNoiseChannel",
     "HCurrent",
     "InstantaneousGate",
     "LTypeCalcium",
     "Leak",
     "Linoid",
     "MPotassium",
+    "MarkovChannel",
+    "MarkovState",
     "MorrisLecarCalcium",
     "MorrisLecarPotassium",
     "NernstChannel",

@@ -4,6 +4,8 @@ import abc
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.channels.gates import AbstractGate, relax_gates, start_gates, times_open
@@ -38,6 +40,23 @@ class AbstractChannel(AbstractParametrised):
     @abc.abstractmethod
     def reversal_potential(self, calcium: Array | None = None) -> Array:
         """The potential at which the channel passes no current (mV)."""
+
+    def diffusion(
+        self, gates: PyTree[Array], v: Array, calcium: Array | None = None
+    ) -> PyTree[Array]:
+        """The size of each independent source of noise (1/sqrt(ms)); `None`: there is none.
+
+        A class that overrides this is noisy; its gates move by `spread(gates, size * dW)`.
+        """
+        return None
+
+    def spread(self, gates: PyTree[Array], kicks: PyTree[Array]) -> PyTree[Array]:
+        """What kicks of the sources do to the gates: linear in `kicks`, structured as `gates`."""
+        return jax.tree.map(jnp.zeros_like, gates)
+
+    def noisy(self) -> bool:
+        """Whether the channel has noise of its own."""
+        return type(self).diffusion is not AbstractChannel.diffusion
 
 
 class AbstractGatedChannel(AbstractChannel):

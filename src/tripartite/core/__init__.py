@@ -6,7 +6,6 @@ from tripartite.core.dynamics import (
     AbstractRelaxation,
     Relaxation,
     has_jump,
-    is_noisy,
     prefix_leaves,
 )
 from tripartite.core.parameters import (
@@ -36,7 +35,6 @@ __all__ = [
     "errors",
     "has_jump",
     "is_declared",
-    "is_noisy",
     "numerics",
     "parameter",
     "parameters_of",

@@ -68,12 +68,28 @@ class AbstractDynamics(AbstractParametrised):
         return y
 
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
-        """The size of each state's noise, in its unit per sqrt(ms): `dy = f dt + diffusion dW`.
+        """The size of each independent source of noise: `dy = f dt + spread(y, size * dW)`.
 
-        The equation is read in Ito's sense, with independent noise on each state. A class that
-        overrides this is noisy: `simulate` then asks for `key=` and `dt=`.
+        The equation is read in Ito's sense. By default there is one source for each state, its
+        size in the state's unit per sqrt(ms), and a class that overrides this is noisy. A model
+        whose sources are not its states, one for two of them, for example, returns any structure
+        of arrays here and overrides `spread`, too.
         """
         return jax.tree.map(jnp.zeros_like, y)
+
+    def spread(self, y: PyTree[Array], kicks: PyTree[Array]) -> PyTree[Array]:
+        """What kicks of the sources do to the state: linear in `kicks`, of the state's structure.
+
+        **Arguments:** `y` the state; `kicks` of the structure that `diffusion` returns.
+        """
+        return kicks
+
+    def noisy(self) -> bool:
+        """Whether the model has noise of its own: `simulate` then asks for `key=` and `dt=`.
+
+        By default: whether its class defines a `diffusion`.
+        """
+        return type(self).diffusion is not AbstractDynamics.diffusion
 
     def units(self) -> PyTree[str] | None:
         """The unit of each state: a tree prefix of the state, or `None` if undeclared."""
@@ -118,11 +134,6 @@ def prefix_leaves(prefix: PyTree[Any], tree: PyTree[Array]) -> tuple[Any, ...]:
             "give one value for the whole state, or one for each of its fields."
         ) from error
     return tuple(spread)
-
-
-def is_noisy(model: AbstractDynamics) -> bool:
-    """Whether the model's class defines a `diffusion` of its own."""
-    return type(model).diffusion is not AbstractDynamics.diffusion
 
 
 def has_jump(model: AbstractDynamics) -> bool:

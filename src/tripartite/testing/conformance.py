@@ -139,7 +139,7 @@ def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
         results["relax.decay"] = lambda: model.relax(t, y, u).decay
     results["vector_field"] = lambda: model.vector_field(t, y, u)
     results["jump"] = lambda: model.jump(t, y, y, u)
-    results["diffusion"] = lambda: model.diffusion(t, y, u)
+    results["diffusion"] = lambda: model.spread(y, model.diffusion(t, y, u))
     for name, compute in results.items():
         try:
             found = compute()
@@ -218,16 +218,30 @@ def _finite_problems(model: AbstractDynamics, states: list[PyTree], u: Any) -> I
         return slope(x), first(x), jax.jvp(first, (x,), (ones,))[1]
 
     stacked = jnp.stack([ravel_pytree(y)[0] for y in states])
+
+    def noise(x: jax.Array) -> jax.Array:
+        y = rebuild(x)
+        return ravel_pytree(model.spread(y, model.diffusion(t, y, u)))[0]
+
+    def along_noise(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.jvp(noise, (x,), (jnp.ones_like(x),))
+
     kinds = ("value", "first derivative", "second derivative")
-    for kind, values in zip(kinds, jax.jit(jax.vmap(along))(stacked), strict=True):
-        bad = ~np.isfinite(np.asarray(values))
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            name = _leaf_name(states[0], int(column))
-            yield (
-                f"the {kind} of vector_field{name} is not finite at the state "
-                f"{rebuild(stacked[row])}: guard the pole (see core.numerics)."
-            )
+    found: list[tuple[str, tuple[str, ...], Any]] = [
+        ("vector_field", kinds, jax.jit(jax.vmap(along))(stacked))
+    ]
+    if model.noisy():
+        found.append(("diffusion", kinds[:2], jax.jit(jax.vmap(along_noise))(stacked)))
+    for what, orders, rows in found:
+        for kind, values in zip(orders, rows, strict=True):
+            bad = ~np.isfinite(np.asarray(values))
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                name = _leaf_name(states[0], int(column))
+                yield (
+                    f"the {kind} of {what}{name} is not finite at the state "
+                    f"{rebuild(stacked[row])}: guard the pole (see core.numerics)."
+                )
 
 
 def _leaf_name(y: PyTree, column: int) -> str:

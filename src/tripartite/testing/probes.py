@@ -126,8 +126,8 @@ def rescaling_problems(model: AbstractDynamics, states: list[PyTree], u: Any) ->
             (
                 "diffusion",
                 0.5,
-                model.diffusion(t, y, u),
-                other.diffusion(t * _FACTORS[0], y2, u2),
+                model.spread(y, model.diffusion(t, y, u)),
+                other.spread(y2, other.diffusion(t * _FACTORS[0], y2, u2)),
             ),
             ("jump", 0, model.jump(t, y0, y, u), other.jump(t * _FACTORS[0], y0, y2, u2)),
         ):
