@@ -19,8 +19,8 @@ FIRST = (0.025, 0.0125, 0.00625, 0.003125, 0.0015625)
 FOURTH = (0.05, 0.025, 0.0125, 0.00625)
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 FLOWS = ("exponential", "Pade", "Crank-Nicolson")
-# ms: nobody asks for ten spikes more than ten times the length of the shortest interval off.
-SHOWN = 2.0
+SHOWN = 2.0  # ms: the worst error in the figure
+REACH = 5.0  # so many times beyond the least measured error, and no further, an order is followed
 
 
 def library():
@@ -38,13 +38,13 @@ def library():
 
 def peers():
     """Every setting of theirs that makes sense here."""
-    for solver, dts in (("crank_nicolson", FINE), ("bwd_euler", FIRST), ("exp_euler", FIRST)):
+    for solver, dts in (("crank_nicolson", FINE), ("bwd_euler", FIRST)):
         yield Row("Jaxley", solver, "run_jaxley", {"solver": solver}), dts
     yield Row("NEURON", "first order", "run_neuron", {"second order": 0}), FIRST
     yield Row("NEURON", "second order", "run_neuron", {"second order": 2}), FINE
     yield Row("NEURON", "CVode", "run_neuron", {}), TOLERANCES
     yield Row("Arbor", "hh of its catalogue", "run_arbor", {}), FIRST
-    brian = (("exponential_euler", FIRST[::2]), ("rk2", FINE[2:5]), ("rk4", FOURTH[1:3]))
+    brian = (("exponential_euler", FIRST[::2]), ("rk2", FINE[2:5]), ("rk4", FOURTH[:3]))
     for method, dts in brian:
         request = {"method": method, "rates": "guarded"}
         yield Row("Brian2 C++", method, "run_brian", request), dts
@@ -106,6 +106,8 @@ def shown_at(row, target):
     points = [p["error"] for p in row.found.get("points", [])]
     if beyond and points and max(points) <= target:
         return f"< {number(value)}"
+    if beyond and points and min(points) > REACH * target:
+        return "-"
     return number(value) + (" (x)" if beyond and math.isfinite(value) else "")
 
 
@@ -127,7 +129,7 @@ def order(rows):
 
 def sort_value(row):
     value, _ = ms_at(row, TARGET)
-    return value if math.isfinite(value) else 1e9
+    return value if math.isfinite(value) else math.inf
 
 
 def text(rows, floor_ms):
@@ -144,7 +146,7 @@ def text(rows, floor_ms):
         f"{SPAN:g} ms, seven spikes, float64, the voltage recorded at every step (of adaptive "
         "solvers: as each does by default, ours every 0.1 ms, CVode at its own steps). The time at "
         "0.01 ms is interpolated between the measured settings at the order seen there; (x) lies "
-        "beyond them. C records nothing and is the limit, not a peer.\n"
+        "beyond them, by a factor of five at most. C records nothing and is the limit, not a peer.\n"
         + table(header, lines)
         + failures(rows)
         + best_of_each(rows)

@@ -16,7 +16,7 @@ TABLES = (
     "one_cell",
     "gradient",
     "memory",
-    "compile",
+    "compile_time",
     "pospischil",
 )
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

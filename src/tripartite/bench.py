@@ -8,6 +8,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import diffrax
@@ -110,6 +111,30 @@ def one_cell(
     cell = tp.cells.HodgkinHuxley() if model is None else model
     function = adaptive if setting["scheme"] in ADAPTIVE else fixed
     return function, (cell, jnp.asarray(current, jnp.result_type(float)))
+
+
+# For a process of its own: seconds from its first line to its first gradient, as a line of JSON.
+COLD = """
+import time
+started = time.perf_counter()
+import json, sys
+from tripartite import bench
+print(json.dumps(bench.first_gradient(started, *sys.argv[1:])))
+"""
+
+
+def first_gradient(started: float, scheme: str, flow: str, precision: str) -> dict[str, Any]:
+    """Seconds of each phase from `started` to the first gradient of one cell over `SPAN` ms."""
+    imported = time.perf_counter()
+    with jax.enable_x64(precision == "float64"):
+        steps, method = round(SPAN / DT), solver(scheme, flow)
+        function, arguments = population(1, steps, DT, method, gradient=True)
+        model = time.perf_counter()
+        executable, phases = compiled(function, arguments)
+        last = once(executable, arguments)
+    phases = {"import": imported - started, "model": model - imported} | phases
+    versions = {name: version(name) for name in ("tripartite", "jax", "jaxlib", "diffrax")}
+    return {"phases": phases | {"first run": last}, "versions": versions}
 
 
 def compiled(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, dict]:

@@ -1,0 +1,81 @@
+"""What a gradient keeps: XLA's own account of its temporaries. Nothing is run, only compiled.
+
+python benchmarks/memory.py
+"""
+
+import argparse
+import math
+
+from fleet import Row, add_options, chosen, fleet, settled, stopped
+from population import DT
+from write import failures, number, save, table, why_not
+
+CELLS, STEPS = 4096, 8000
+LEAVES, BYTES = 4, {"float32": 4, "float64": 8}
+
+
+def rows_of():
+    """Each scheme with the default adjoint and with the nested one."""
+    for precision in BYTES:
+        for scheme in ("symmetric", "sequential"):
+            for nested in (False, True):
+                request = {
+                    "do": "memory",
+                    "cells": CELLS,
+                    "steps": STEPS,
+                    "dt": DT,
+                    "scheme": scheme,
+                    "flow": "exponential",
+                    "precision": precision,
+                    "nested": nested,
+                }
+                label = f"{scheme}, {'nested' if nested else 'default'}, {precision[5:]} bits"
+                yield Row("tripartite", label, "run_tripartite", request)
+
+
+def measure(options):
+    rows = chosen(rows_of(), options)
+    with fleet(rows, options) as line:
+        for row in rows:
+            answer = line[row.name].ask(row.request)
+            if settled(row, answer):
+                row.found["bytes"] = answer["bytes"]
+    return rows
+
+
+def text(rows):
+    """The page's section."""
+    lines = []
+    for row in rows:
+        if stopped(row):
+            lines.append([row.setting, why_not(row), "-", "-"])
+            continue
+        size, state = row.found["bytes"], CELLS * LEAVES * BYTES[row.request["precision"]]
+        lines.append(
+            [
+                row.setting,
+                number(size / 2**20, 3),
+                number(size / state / math.sqrt(STEPS), 3),
+                number(size / state / STEPS, 3),
+            ]
+        )
+    header = ["adjoint", "MiB", "x sqrt(steps) states", "x steps states"]
+    return (
+        "## Memory of a gradient\n\n"
+        f"N = {CELLS:,}, {STEPS:,} steps, all parameters and currents: what XLA sets aside for "
+        "temporaries (`memory_analysis`), in MiB and as multiples of sqrt(steps) and of all "
+        "states. A state is four numbers for each cell.\n" + table(header, lines) + failures(rows)
+    )
+
+
+def main():
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_options(parser)
+    options = parser.parse_args()
+    rows = measure(options)
+    save("memory", {"cells": CELLS, "steps": STEPS}, rows, text(rows))
+
+
+if __name__ == "__main__":
+    main()
