@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -25,7 +26,19 @@ def drive(
     dtype = jnp.result_type(float)
     for leaf in jax.tree.leaves((glutamate, coupling, bias, spikes)):
         dtype = leaf.dtype if isinstance(leaf, jax.Array) else dtype
-    return Drive(*(as_stimulus(part, dtype) for part in (glutamate, coupling, bias, spikes)))
+    parts = (as_stimulus(part, dtype) for part in (glutamate, coupling, bias, spikes))
+    return Drive(*map(_lasting, parts))
+
+
+def _lasting(stimulus: AbstractStimulus) -> AbstractStimulus:
+    """The stimulus with a `stop` that never comes as the largest number: parts must be finite."""
+
+    def finite(x: Any) -> Any:
+        if not eqx.is_inexact_array(x):
+            return x
+        return jnp.where(jnp.isposinf(x), jnp.finfo(x.dtype).max, x)
+
+    return jax.tree.map(finite, stimulus)
 
 
 class Drive(AbstractStimulus):
