@@ -35,6 +35,10 @@ def solve(model=SQUID, stimulus=None, **settings):
     return tp.simulate(model, stimulus, **{"t1": 1.0, "dt": 0.1} | settings)
 
 
+def shaped_gate(factor):
+    return cells.ConductanceCell((LEAK, channels.Potassium(factor=factor)))
+
+
 def start(**changes):
     return SQUID.init()._replace(**changes)
 
@@ -75,6 +79,26 @@ MAKING = {
     "duplicate names": (
         lambda: cells.ConductanceCell((LEAK, LEAK)),
         "channels must have distinct names, got ['leak', 'leak']: rename one of them.",
+    ),
+    "a rate of scale 0": (
+        lambda: channels.Linoid(1.0, -40.0, 0.0),
+        "Linoid.scale must not be zero, got 0.0 mV: it divides; give a value of either sign.",
+    ),
+    "a rate of scale 0 in one of several": (
+        lambda: channels.Exponential(scale=[10.0, 0.0]),
+        "Exponential.scale must not be zero, got [10.  0.] mV",
+    ),
+    "a steady state of scale 0": (
+        lambda: channels.Boltzmann(-40.0, 0.0),
+        "Boltzmann.scale must not be zero, got 0.0 mV",
+    ),
+    "a time constant of scale 0": (
+        lambda: channels.SigmoidTime(scale=0.0),
+        "SigmoidTime.scale must not be zero, got 0.0 mV",
+    ),
+    "a channel of scale 0": (
+        lambda: channels.MorrisLecarPotassium(scale=0.0),
+        "Exponential.scale must not be zero, got 0.0 mV",
     ),
     "unknown form": (
         lambda: cells.four_lif("paper"),
@@ -214,8 +238,8 @@ SOLVING = {
     "a stimulus for two": (
         lambda: solve(SQUID, jnp.ones(2)),
         "ConductanceCell: state .v (mV) has shape () and its derivative (2,), with a stimulus of "
-        "shape (2,): a parameter, y0 or the stimulus has an axis that the state has not; to run "
-        "several at once, map simulate over them with eqx.filter_vmap.",
+        "shape (2,): y0 or the stimulus has an axis that the state has not; to run several at "
+        "once, map simulate over them with eqx.filter_vmap.",
     ),
     "a stimulus for two, adaptive": (
         lambda: solve(SQUID, jnp.ones(2), dt=None),
@@ -223,7 +247,21 @@ SOLVING = {
     ),
     "parameters for two": (
         lambda: solve(cells.HodgkinHuxley(g_sodium=[100.0, 120.0])),
-        "state .v (mV) has shape () and its derivative (2,), with a stimulus of shape ()",
+        "state .v (mV) has shape () and its derivative (2,), with a stimulus of shape (): "
+        "channels.sodium.conductance of shape (2,) has an axis that the state has not; to run",
+    ),
+    "a conductance of the wrong length": (
+        lambda: solve(cells.HodgkinHuxley(v_init=jnp.zeros(5), g_leak=jnp.ones(3))),
+        "channels.leak.conductance of shape (3,) has an axis that the state has not; to run",
+    ),
+    "a gate's parameter of the wrong length": (
+        lambda: solve(shaped_gate(jnp.ones(3))),
+        "state .v (mV) has shape () and its derivative (3,), with a stimulus of shape (): "
+        "channels.potassium.gates.n.factor of shape (3,) has an axis that the state has not; to",
+    ),
+    "many of the wrong length": (
+        lambda: solve(jax.tree.map(lambda x: jnp.stack([x, x]), SQUID), y0=SQUID.init()),
+        "channels.sodium.gates.h.opening.scale of shape (2,) and 26 more parameters have an axis",
     ),
     "y0 for two": (
         lambda: solve(y0=start(v=jnp.zeros(2))),

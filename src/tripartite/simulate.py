@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump
+from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump, part_name
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import (
@@ -174,14 +174,11 @@ def _check_shapes(
                     "of them with tripartite.astype."
                 )
     name = type(model).__name__
-    remedy = (
-        "a parameter, y0 or the stimulus has an axis that the state has not; to run several at "
-        "once, map simulate over them with eqx.filter_vmap"
-    )
     try:
         given = eqx.filter_eval_shape(stimulus, t)
         slopes = eqx.filter_eval_shape(lambda y: model.vector_field(t, y, stimulus(t)), y0)
     except (TypeError, ValueError) as error:
+        remedy = _extra_axis(model, jax.tree.leaves(y0))
         raise ValueError(
             f"{name} does not run on this state and stimulus ({error}): {remedy}."
         ) from error
@@ -191,8 +188,25 @@ def _check_shapes(
             shapes = sorted({str(x.shape) for x in jax.tree.leaves(given)})
             raise ValueError(
                 f"{name}: {label} has shape {jnp.shape(x)} and its derivative {slope.shape}, with "
-                f"a stimulus of shape {', '.join(shapes)}: {remedy}."
+                f"a stimulus of shape {', '.join(shapes)}: {_extra_axis(model, [x])}."
             )
+
+
+def _extra_axis(model: AbstractDynamics, states: list[Array]) -> str:
+    """Where the axis may come from: the parameters of a shape that none of the states has."""
+    known = {(), *map(jnp.shape, states)}
+    odd = [
+        f"{part_name(model, path)} of shape {x.shape}"
+        for path, x in jax.tree_util.tree_leaves_with_path(model)
+        if eqx.is_inexact_array(x) and x.shape not in known
+    ]
+    if len(odd) > 3:
+        odd = [*odd[:3], f"{len(odd) - 3} more parameters"]
+    return (
+        f"{' and '.join(odd) or 'y0 or the stimulus'} {'have' if len(odd) > 1 else 'has'} an axis "
+        "that the state has not; to run several at once, map simulate over them with "
+        "eqx.filter_vmap"
+    )
 
 
 def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | None) -> None:

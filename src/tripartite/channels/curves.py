@@ -36,7 +36,7 @@ class Boltzmann(AbstractSteadyState):
     """`(1 / (1 + exp(-(v - midpoint) / scale)))^power`; a negative scale falls with v."""
 
     midpoint: Parameter = parameter(-40.0, "mV")
-    scale: Parameter = parameter(5.0, "mV")
+    scale: Parameter = parameter(5.0, "mV", nonzero=True)
     power: int = eqx.field(static=True, default=1)
 
     def __call__(self, v: Array, calcium: Array | None = None) -> Array:
@@ -100,7 +100,7 @@ class SigmoidTime(AbstractTimeConstant):
     base: Parameter = parameter(1.0, "ms", positive=True)
     amplitude: Parameter = parameter(1.0, "ms")
     midpoint: Parameter = parameter(-50.0, "mV")
-    scale: Parameter = parameter(20.0, "mV")
+    scale: Parameter = parameter(20.0, "mV", nonzero=True)
 
     def __call__(self, v: Array) -> Array:
         return self.base + self.amplitude * logistic(-(v - self.midpoint) / self.scale)

@@ -22,7 +22,7 @@ class Linoid(AbstractRate):
 
     rate: Parameter = parameter(1.0, "1/ms")
     midpoint: Parameter = parameter(-40.0, "mV")
-    scale: Parameter = parameter(10.0, "mV")
+    scale: Parameter = parameter(10.0, "mV", nonzero=True)
 
     def __call__(self, v: Array) -> Array:
         return self.rate * linoid((v - self.midpoint) / self.scale)
@@ -33,7 +33,7 @@ class Exponential(AbstractRate):
 
     rate: Parameter = parameter(1.0, "1/ms")
     midpoint: Parameter = parameter(-65.0, "mV")
-    scale: Parameter = parameter(10.0, "mV")
+    scale: Parameter = parameter(10.0, "mV", nonzero=True)
 
     def __call__(self, v: Array) -> Array:
         return self.rate * jnp.exp((v - self.midpoint) / self.scale)
@@ -44,7 +44,7 @@ class Sigmoid(AbstractRate):
 
     rate: Parameter = parameter(1.0, "1/ms")
     midpoint: Parameter = parameter(-35.0, "mV")
-    scale: Parameter = parameter(10.0, "mV")
+    scale: Parameter = parameter(10.0, "mV", nonzero=True)
 
     def __call__(self, v: Array) -> Array:
         return self.rate * logistic((v - self.midpoint) / self.scale)

@@ -16,6 +16,7 @@ from tripartite.core.parameters import (
     is_declared,
     parameter,
     parameters_of,
+    part_name,
     signal,
 )
 from tripartite.core.ports import Cleft, Membrane, as_cleft, as_membrane
@@ -38,6 +39,7 @@ __all__ = [
     "numerics",
     "parameter",
     "parameters_of",
+    "part_name",
     "prefix_leaves",
     "signal",
     "units",

@@ -37,6 +37,7 @@ class ParameterInfo:
     doc: str
     positive: bool
     trainable: bool
+    nonzero: bool = False
 
 
 def _strong(value: Any) -> Any:
@@ -61,6 +62,7 @@ def parameter(
     doc: str = "",
     positive: bool = False,
     trainable: bool = True,
+    nonzero: bool = False,
 ) -> Any:
     """Declares a parameter of a model: an array field with a unit.
 
@@ -75,11 +77,12 @@ def parameter(
     - `source`: where the default comes from.
     - `positive`: the value must be greater than zero; checked when the model is made.
     - `trainable`: `False` for what a fit should leave alone.
+    - `nonzero`: the value may have either sign but not be zero (it divides); checked likewise.
 
     **Raises:** `ValueError` for a unit outside the coherent system.
     """
     Unit(unit).assert_coherent()
-    info = ParameterInfo(unit, source, doc, positive, trainable)
+    info = ParameterInfo(unit, source, doc, positive, trainable, nonzero)
     if default is None:
         return eqx.field(converter=_strong, metadata={_MARK: info})
     return eqx.field(
@@ -103,7 +106,8 @@ def is_declared(field: dataclasses.Field[Any]) -> bool:
 class AbstractParametrised(eqx.Module):
     """A module whose parameters are checked when it is made.
 
-    **Raises:** `ValueError` if a parameter is not finite, or not positive where it must be.
+    **Raises:** `ValueError` if a parameter is not finite, or is zero or not positive where it may
+    not be.
     """
 
     def __check_init__(self) -> None:
@@ -125,6 +129,30 @@ def _check_value(owner: str, name: str, info: ParameterInfo, value: Any) -> None
         raise ValueError(
             f"{owner}.{name} must be positive, got {values} {info.unit}: give a value above 0."
         )
+    if info.nonzero and np.any(values == 0):
+        raise ValueError(
+            f"{owner}.{name} must not be zero, got {values} {info.unit}: it divides; give a value "
+            "of either sign."
+        )
+
+
+def part_name(tree: Any, path: tuple[Any, ...]) -> str:
+    """Where a leaf is, by the parts' own names: `channels.sodium.gates.m.power` and the like.
+
+    **Arguments:** `path` as `jax.tree_util.tree_leaves_with_path(tree)` gives it.
+    """
+    words = []
+    for key in path:
+        if isinstance(key, jax.tree_util.GetAttrKey):
+            tree, word = getattr(tree, key.name), key.name
+        elif isinstance(key, jax.tree_util.SequenceKey):
+            tree, word = tree[key.idx], str(key.idx)
+        elif isinstance(key, jax.tree_util.DictKey):
+            tree, word = tree[key.key], str(key.key)
+        else:
+            return jax.tree_util.keystr(path)
+        words.append(getattr(tree, "name", word))
+    return ".".join(words)
 
 
 def astype(tree: Any, dtype: Any) -> Any:

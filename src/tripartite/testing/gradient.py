@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from tripartite.core import part_name
 from tripartite.testing.differences import extrapolated_difference
 from tripartite.testing.gradient_report import GradientReport, GradientRow, judge
 
@@ -177,7 +178,7 @@ def _tangents(
     still = [jnp.zeros_like(x) for x in leaves]
     for i, (path, x) in enumerate(zip(paths, leaves, strict=True)):
         alone = [*still[:i], _size(x) if x.ndim == 0 else _random(x, rng), *still[i + 1 :]]
-        yield _name(at, path), jax.tree.unflatten(structure, alone)
+        yield part_name(at, path) or "value", jax.tree.unflatten(structure, alone)
 
 
 def _size(x: Array) -> Array:
@@ -188,19 +189,3 @@ def _size(x: Array) -> Array:
 
 def _random(x: Array, rng: np.random.Generator) -> Array:
     return _size(x) * jnp.asarray(rng.standard_normal(x.shape))
-
-
-def _name(tree: Any, path: tuple[Any, ...]) -> str:
-    """`channels.sodium.conductance`: as in `tripartite.summary`, by the parts' own names."""
-    words = []
-    for key in path:
-        if isinstance(key, jax.tree_util.GetAttrKey):
-            tree, word = getattr(tree, key.name), key.name
-        elif isinstance(key, jax.tree_util.SequenceKey):
-            tree, word = tree[key.idx], str(key.idx)
-        elif isinstance(key, jax.tree_util.DictKey):
-            tree, word = tree[key.key], str(key.key)
-        else:
-            return jax.tree_util.keystr(path)
-        words.append(getattr(tree, "name", word))
-    return ".".join(words) or "value"
