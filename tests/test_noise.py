@@ -60,6 +60,15 @@ def test_mean_variance_and_correlation_are_the_theory_s(key):
     assert jnp.abs(correlation - e**lag) < 4.0 / PATHS**0.5
 
 
+def test_half_of_a_step_s_noise_comes_before_the_drift_and_half_after(key):
+    model, slow = Drifting(), 1e12
+    # The same noise on a state that hardly relaxes is the kick itself.
+    still = Drifting(std=0.5 * (slow / 4.0) ** 0.5, tau=slow)
+    one, kick = (tp.simulate(m, t1=DT, dt=DT, key=key).ys["y"].x[-1] - 1.5 for m in (model, still))
+    # 1.5 + kick, rounded, has the kick to some 1e-15.
+    chex.assert_trees_all_close(one, kick * (1.0 + jnp.exp(-DT / 4.0)) / 2.0, atol=1e-14)
+
+
 def test_a_key_names_a_path():
     model = Drifting()
     one, again, other = (
