@@ -21,8 +21,9 @@ from fleet import (
     settled,
     stopped,
 )
-from tripartite.bench import COLD, spread
-from write import failures, number, save, table, why_not, with_spread
+from write import failures, save, table, why_not
+
+from tripartite.bench import COLD, number, spread, with_spread
 
 PHASES = ("import", "model", "trace", "lower", "compile", "first run")
 MOST = 3  # fresh processes for each row

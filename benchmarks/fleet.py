@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 
 import accuracy
+
 from tripartite.bench import spread
 
 SIMULATORS = Path(__file__).parent / "simulators"
@@ -94,7 +95,8 @@ class Simulator:
             text=True,
             env=environment(row),
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self):
         for line in self.process.stdout:
@@ -123,6 +125,9 @@ class Simulator:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
+        self.listener.join()
+        self.process.stdout.close()
 
 
 def environment(row):

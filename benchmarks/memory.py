@@ -8,29 +8,22 @@ import math
 
 from fleet import Row, add_options, chosen, fleet, settled, stopped
 from population import DT
-from write import failures, number, save, table, why_not
+from write import failures, save, table, why_not
+
+from tripartite.bench import number
 
 CELLS, STEPS = 4096, 8000
-LEAVES, BYTES = 4, {"float32": 4, "float64": 8}
+STATE = CELLS * 4 * 4  # bytes: v, m, h, n in float32
 
 
 def rows_of():
     """Each scheme with the default adjoint and with the nested one."""
-    for precision in BYTES:
-        for scheme in ("symmetric", "sequential"):
-            for nested in (False, True):
-                request = {
-                    "do": "memory",
-                    "cells": CELLS,
-                    "steps": STEPS,
-                    "dt": DT,
-                    "scheme": scheme,
-                    "flow": "exponential",
-                    "precision": precision,
-                    "nested": nested,
-                }
-                label = f"{scheme}, {'nested' if nested else 'default'}, {precision[5:]} bits"
-                yield Row("tripartite", label, "run_tripartite", request)
+    common = {"do": "memory", "cells": CELLS, "steps": STEPS, "dt": DT, "precision": "float32"}
+    for scheme in ("symmetric", "sequential"):
+        for nested in (False, True):
+            request = common | {"scheme": scheme, "flow": "exponential", "nested": nested}
+            label = f"{scheme}, {'nested' if nested else 'default'}"
+            yield Row("tripartite", label, "run_tripartite", request)
 
 
 def measure(options):
@@ -50,20 +43,20 @@ def text(rows):
         if stopped(row):
             lines.append([row.setting, why_not(row), "-", "-"])
             continue
-        size, state = row.found["bytes"], CELLS * LEAVES * BYTES[row.request["precision"]]
+        size = row.found["bytes"]
         lines.append(
             [
                 row.setting,
                 number(size / 2**20, 3),
-                number(size / state / math.sqrt(STEPS), 3),
-                number(size / state / STEPS, 3),
+                number(size / STATE / math.sqrt(STEPS), 3),
+                number(size / STATE / STEPS, 3),
             ]
         )
     header = ["adjoint", "MiB", "x sqrt(steps) states", "x steps states"]
     return (
         "## Memory of a gradient\n\n"
-        f"N = {CELLS:,}, {STEPS:,} steps, all parameters and currents: what XLA sets aside for "
-        "temporaries (`memory_analysis`), in MiB and as multiples of sqrt(steps) and of all "
+        f"N = {CELLS:,}, {STEPS:,} steps, float32, all parameters and currents: what XLA sets aside "
+        "for temporaries (`memory_analysis`), in MiB and as multiples of sqrt(steps) and of all "
         "states. A state is four numbers for each cell.\n" + table(header, lines) + failures(rows)
     )
 

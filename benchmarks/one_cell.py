@@ -9,7 +9,9 @@ import math
 from accuracy import cost_at, floor
 from fleet import Row, add_options, chosen, fleet, rounds, stopped, trace_error
 from pictures import curves
-from write import failures, figure, number, save, table, why_not
+from write import failures, figure, save, table, why_not
+
+from tripartite.bench import number
 
 SPAN, TARGET = 100.0, 0.01
 GRID = 0.0125  # ms, between the samples of an adaptive run's trace
@@ -146,7 +148,7 @@ def text(rows, floor_ms):
         f"{SPAN:g} ms, seven spikes, float64, the voltage recorded at every step (of adaptive "
         "solvers: as each does by default, ours every 0.1 ms, CVode at its own steps). The time at "
         "0.01 ms is interpolated between the measured settings at the order seen there; (x) lies "
-        "beyond them, by a factor of five at most. C records nothing and is the limit, not a peer.\n"
+        "beyond them, by a factor of five at most. C records nothing: the limit, not a peer.\n"
         + table(header, lines)
         + failures(rows)
         + best_of_each(rows)

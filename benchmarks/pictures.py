@@ -27,26 +27,27 @@ def store(drawing, name):
     drawing.savefig(FIGURES / f"{name}.png", dpi=130)
 
 
-def bars(name, labels, found, who, axis):
-    """One bar for each row, on a logarithmic axis, with least and most as whiskers."""
-    drawing = figure(9.0, 1.2 + 0.22 * len(labels))
-    ax = drawing.subplots()
-    for place, (entry, whose) in enumerate(zip(found, who, strict=True)):
-        middle = entry["median"]
-        reach = [[middle - entry["least"]], [entry["most"] - middle]]
-        ax.barh(place, middle, color=COLOURS[whose], height=0.7, zorder=2)
-        ax.errorbar(middle, place, xerr=reach, color="#555555", linewidth=1, zorder=3)
-        ax.annotate(
-            f" {middle:.3g}", (max(middle, entry["most"]), place), va="center", fontsize=7
-        )
-    ax.set(xscale="log", xlabel=f"{axis} (logarithmic)", ylim=(len(labels) - 0.4, -0.6))
-    ax.set_yticks(range(len(labels)), labels, fontsize=7)
-    ax.grid(axis="x", alpha=0.3, linewidth=0.5, zorder=0)
-    ax.spines[["top", "right"]].set_visible(False)
+def dots(name, panels, axis):
+    """One dot for each row, least to most as a line; `panels` of `(label, who, spread)`."""
+    tallest = max(len(rows) for rows in panels.values())
+    drawing = figure(6.5 * len(panels), 1.2 + 0.21 * tallest)
+    for ax, (title, rows) in zip(drawing.subplots(1, len(panels)), panels.items(), strict=True):
+        for place, (_, who, time) in enumerate(rows):
+            ax.plot([time["least"], time["most"]], [place, place], color=COLOURS[who], linewidth=1)
+            ax.plot(time["median"], place, "o", color=COLOURS[who], markersize=5)
+            words = {"fontsize": 7, "va": "center", "color": "#444444"}
+            ax.annotate(f"   {time['median']:.3g}", (time["most"], place), **words)
+        ax.set(xscale="log", xlabel=axis, ylim=(tallest - 0.4, -0.6), title=title)
+        ax.set_yticks(range(len(rows)), [label for label, _, _ in rows], fontsize=7)
+        for tick, (_, who, _) in zip(ax.get_yticklabels(), rows, strict=True):
+            tick.set_color(COLOURS[who])
+        ax.margins(x=0.12)
+        ax.grid(alpha=0.3, linewidth=0.5)
+        ax.spines[["top", "right"]].set_visible(False)
     store(drawing, name)
 
 
-def curves(name, series, axes, floor=None, target=None):
+def curves(name, series, axes, floor, target):
     """`series` of `(label, who, x, y)` on two logarithmic axes, named by `axes`."""
     drawing = figure(9.0, 6.4)
     ax = drawing.subplots()
@@ -65,11 +66,10 @@ def curves(name, series, axes, floor=None, target=None):
             label=label,
         )
     ax.set(xscale="log", yscale="log", xlabel=axes[0], ylabel=axes[1])
-    if floor is not None:
-        ax.axvspan(ax.get_xlim()[0], floor, color="#999999", alpha=0.25, linewidth=0)
-        ax.annotate("floor", (floor, ax.get_ylim()[1]), fontsize=7, ha="right", va="top")
-    if target is not None:
-        ax.axvline(target, color="#999999", linewidth=0.8, linestyle=":")
+    ax.axvspan(min(floor / 2, ax.get_xlim()[0]), floor, color="#999999", alpha=0.25, linewidth=0)
+    words = {"fontsize": 7, "ha": "right", "va": "top", "color": "#444444"}
+    ax.annotate("the spike finder's floor ", (floor, ax.get_ylim()[1]), **words)
+    ax.axvline(target, color="#999999", linewidth=0.8, linestyle=":")
     ax.invert_xaxis()
     ax.grid(alpha=0.3, linewidth=0.5, which="both")
     ax.spines[["top", "right"]].set_visible(False)

@@ -11,9 +11,10 @@ import tempfile
 import accuracy
 import numpy as np
 from fleet import Row, add_options, chosen, fleet, rounds, settled, stopped
-from write import failures, number, save, table, why_not, with_spread
+from write import failures, save, table, why_not
 
 import tripartite as tp
+from tripartite.bench import number, with_spread
 
 SPAN, CURRENT = 200.0, 2.0
 DTS = (0.025, 0.005, 0.001)
@@ -72,10 +73,9 @@ def rows_of(model):
 def compare(row, simulator, model):
     """Spikes and voltages against the reference."""
     slope, start = field(parameters(model))
-    # The trace's own times are compared: at most one sample in 0.025 ms.
-    truth, (ts, v) = REFERENCE.setdefault(
-        model, accuracy.reference(SPAN, slope, start, grid=max(DTS))
-    )
+    if model not in REFERENCE:
+        REFERENCE[model] = accuracy.reference(SPAN, slope, start, grid=max(DTS))
+    truth, (_, v) = REFERENCE[model]
     with tempfile.NamedTemporaryFile(suffix=".f64") as file:
         answer = simulator.ask(row.request | {"do": "trace", "file": file.name})
         if not settled(row, answer):

@@ -2,11 +2,11 @@
 
 import json
 import math
-import platform
 from pathlib import Path
 
 from fleet import core
-from tripartite.bench import markdown_table
+
+from tripartite.bench import machine, markdown_table
 
 HERE = Path(__file__).parent
 RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
@@ -19,21 +19,8 @@ TABLES = (
     "compile_time",
     "pospischil",
 )
+PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"
-
-
-def hardware():
-    """The processor and the system."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), model)
-    return {
-        "processor": model,
-        "system": f"{platform.machine()} {platform.system()}",
-        "cores used": 1 if core() is not None else "unpinned",
-    }
 
 
 def versions(rows):
@@ -49,7 +36,7 @@ def versions(rows):
 def save(name, found, rows, text):
     """Writes the JSON and the Markdown of one table, and the page of all."""
     RESULTS.mkdir(exist_ok=True)
-    found = {"hardware": hardware(), "versions": versions(rows), **found}
+    found = {"hardware": machine() | PINNED, "versions": versions(rows), **found}
     found["rows"] = [row.to_dict() for row in rows]
     (RESULTS / f"{name}.json").write_text(json.dumps(plain(found), indent=1) + "\n")
     text += f"\nMeasured on: {listed(found['hardware'])}; {listed(found['versions'])}.\n"
@@ -88,24 +75,6 @@ def listed(x):
 def figure(name, caption):
     """The line that shows a figure of docs/figures/."""
     return f"\n![{caption}](../../docs/figures/{name}.png)\n\n*{caption}*\n"
-
-
-def number(x, digits=2):
-    """So many significant digits without an exponent where one can do without."""
-    if x is None or not math.isfinite(x):
-        return "-"
-    if x == 0:
-        return "0"
-    places = max(0, digits - 1 - math.floor(math.log10(abs(x))))
-    return f"{x:,.{places}f}" if places < 6 else f"{x:.0e}"
-
-
-def with_spread(found, digits=3):
-    """`median (least-most)`."""
-    if found is None:
-        return "-"
-    shown = (number(found[k], digits) for k in ("median", "least", "most"))
-    return "{} ({}-{})".format(*shown)
 
 
 def why_not(row):

@@ -42,12 +42,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": ALL_BELOW,
     "plots": {*ALL_BELOW, "proofs"},
     "report": {"proofs", "plots"},
-    "cli": {*ALL_BELOW, "proofs", "testing", "plots", "report"},
+    "bench": ALL_BELOW,
+    "cli": {*ALL_BELOW, "proofs", "testing", "plots", "report", "bench"},
     "__main__": {"cli"},
     "__init__": {*ALL_BELOW, "proofs", "testing", "plots"},
 }
 # These use the library as a user would: by its public names alone.
-OUTSIDERS = {"proofs", "testing", "plots", "report", "cli"}
+OUTSIDERS = {"proofs", "testing", "plots", "report", "bench", "cli"}
 
 RUNTIME = {"jax", "equinox", "diffrax", "lineax", "optimistix", "jaxtyping", "optax", "numpy"}
 BANNED_CALLS = {"super", "hasattr", "eval", "exec"}

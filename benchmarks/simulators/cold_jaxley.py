@@ -8,10 +8,9 @@ STARTED = time.perf_counter()
 def main():
     marks = {"start": STARTED}
     import jax
+    import jaxley  # noqa: F401  (its import is a phase of its own)
     from run_jaxley import voltage
     from worker import pin, versions
-
-    import jaxley  # noqa: F401  (its import is a phase of its own)
 
     pin()
     marks["import"] = time.perf_counter()
@@ -31,11 +30,12 @@ def main():
     jax.block_until_ready(executable(*arguments))
     marks["first run"] = time.perf_counter()
     names = list(marks)
-    phases = {b: marks[b] - marks[a] for a, b in zip(names, names[1:], strict=False)}
+    phases = {b: marks[b] - marks[a] for a, b in itertools.pairwise(names)}
     print(json.dumps({"phases": phases, "versions": versions("jaxley", "jax", "jaxlib")}))
 
 
 if __name__ == "__main__":
+    import itertools
     import json
 
     main()

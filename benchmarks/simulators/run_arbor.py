@@ -11,9 +11,7 @@ def axon(A):
     tree = A.segment_tree()
     tree.append(A.mnpos, (0, 0, 0, RADIUS), (LENGTH, 0, 0, RADIUS), tag=1)
     decor = A.decor()
-    decor.set_property(
-        Vm=-65 * U.mV, cm=0.01 * U.F / U.m2, tempK=(273.15 + TEMPERATURE) * U.Kelvin
-    )
+    decor.set_property(Vm=-65 * U.mV, cm=0.01 * U.F / U.m2, tempK=(273.15 + TEMPERATURE) * U.Kelvin)
     decor.set_ion("na", rev_pot=50 * U.mV)
     decor.set_ion("k", rev_pot=-77 * U.mV)
     values = {"gnabar": 0.12, "gkbar": 0.036, "gl": 0.0003, "el": LEAK_REVERSAL}

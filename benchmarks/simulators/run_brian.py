@@ -50,7 +50,7 @@ def prepare(request):
 
 
 def build(request, recorded):
-    """A function that runs the program (seconds, by its own clock), and one that reads its trace."""
+    """A function that runs the program, for the seconds it says, and one that reads its trace."""
     import brian2 as b
 
     dt, cells = request["dt"] * b.ms, request.get("cells", 1)

@@ -55,6 +55,7 @@ def compiled_cell(request):
 
 def one_cell(request):
     import numpy as np
+
     from tripartite import bench
 
     executable, arguments = compiled_cell(request)

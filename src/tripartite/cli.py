@@ -1,18 +1,21 @@
-"""The command line: `tripartite verify`."""
+"""The command line: `tripartite verify` and `tripartite bench`."""
 
 import argparse
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from os import environ
 from pathlib import Path
+from typing import Any
 
 import jax
 
-from tripartite import proofs
+from tripartite import bench, proofs
 from tripartite.proofs import Certificate, Check
 from tripartite.report import closing_table, live_line, write_report
 
@@ -37,6 +40,10 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(argv)
+    return options.run(parser, options)
+
+
+def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if (options.transformer is None) != (options.text is None):
         parser.error(
             "--transformer DIR and --text FILE go together: the checkpoint and what it should read"
@@ -77,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tripartite {_version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_verify(commands)
+    _add_bench(commands)
+    return parser
+
+
+def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="prove both theorems on this machine",
@@ -112,7 +125,59 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--text", type=Path, metavar="FILE", help="what it reads: paragraphs, blank lines between"
     )
-    return parser
+    verify.set_defaults(run=_verify)
+
+
+def _add_bench(commands: Any) -> None:
+    timing = commands.add_parser(
+        "bench",
+        help="time this library on this machine",
+        description=(
+            "Prints the tables that need no other simulator: time of a step, time against error, "
+            "gradients, their memory, and the cold start. About two minutes."
+        ),
+    )
+    timing.add_argument(
+        "--only",
+        action="append",
+        choices=sorted(bench.TABLES),
+        metavar="NAME",
+        help=f"one table (may be repeated): {', '.join(bench.TABLES)}",
+    )
+    timing.add_argument(
+        "--full", action="store_true", help="the sizes of the project's own page (minutes more)"
+    )
+    timing.add_argument(
+        "--rounds", type=_positive, default=5, metavar="N", help="repetitions (default: 5)"
+    )
+    timing.add_argument("--json", type=Path, metavar="FILE", help="write every table as JSON")
+    timing.set_defaults(run=_bench)
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"give a whole number of at least 1, got {text!r}")
+    return number
+
+
+def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    tables = []
+    for name, measure in bench.TABLES.items():
+        if name not in (options.only or bench.TABLES):
+            continue
+        table = measure(options.full, options.rounds)
+        rows = bench.markdown_table(table.header, table.lines)
+        sys.stdout.write(f"\n{table.title}\n{textwrap.fill(table.note, 100)}\n\n{rows}")
+        sys.stdout.flush()
+        tables.append(asdict(table))
+    where = bench.machine() | bench.versions()
+    sys.stdout.write("\n" + textwrap.fill(", ".join(f"{k} {v}" for k, v in where.items()), 100))
+    sys.stdout.write("\n")
+    if options.json is not None:
+        found = {"environment": where, "tables": tables}
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    return 0
 
 
 def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:

@@ -1,11 +1,9 @@
-"""What the library costs on this machine: the work that `tripartite bench` and `benchmarks/` time.
+"""The work that `tripartite bench` and the project's benchmarks time.
 
 The problem is one for all: squid axons of Hodgkin and Huxley under 10 uA/cm2 from t = 0, started at
 -65 mV with every gate at its steady state.
 """
 
-import math
-import statistics
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -133,8 +131,12 @@ def first_gradient(started: float, scheme: str, flow: str, precision: str) -> di
         executable, phases = compiled(function, arguments)
         last = once(executable, arguments)
     phases = {"import": imported - started, "model": model - imported} | phases
-    versions = {name: version(name) for name in ("tripartite", "jax", "jaxlib", "diffrax")}
-    return {"phases": phases | {"first run": last}, "versions": versions}
+    return {"phases": phases | {"first run": last}, "versions": versions()}
+
+
+def versions() -> dict[str, str]:
+    """What took part."""
+    return {name: version(name) for name in ("tripartite", "jax", "jaxlib", "equinox", "diffrax")}
 
 
 def compiled(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, dict]:
@@ -165,34 +167,3 @@ def once(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
     start = time.perf_counter()
     jax.block_until_ready(function(*arguments))
     return time.perf_counter() - start
-
-
-def spread(seconds: list[float], scale: float = 1.0) -> dict[str, float]:
-    """The median, the least and the most, each times `scale`."""
-    return {
-        "median": statistics.median(seconds) * scale,
-        "least": min(seconds) * scale,
-        "most": max(seconds) * scale,
-    }
-
-
-def worst_spike(spikes: Any, truth: Any) -> float:
-    """The greatest distance (ms) of spikes from where they should be; infinite if one is missing.
-
-    Likewise if there is one too many.
-    """
-    if len(spikes) != len(truth):
-        return math.inf
-    return float(np.max(np.abs(np.asarray(spikes) - np.asarray(truth)), initial=0.0))
-
-
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """A table of Markdown: the first column to the left, numbers to the right."""
-    width = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def line(cells: list[str]) -> str:
-        first, *rest = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, width, strict=True))]
-        return "| " + " | ".join([first, *rest]) + " |"
-
-    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(width)) + "|"
-    return "\n".join([line(header), rule, *map(line, rows)]) + "\n"
