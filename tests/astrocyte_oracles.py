@@ -213,14 +213,17 @@ def ring_field(count=50, driven=25):
 
 
 def runge_kutta(field, y, dt, steps):
-    """Kutta's method of fourth order: every state, the start included."""
+    """Kutta's method of fourth order: every state, the start included.
+
+    The first and the last stage read the input just inside the step, so that none meets a jump.
+    """
     path = [y]
     for k in range(steps):
         t = k * dt
-        a = field(t, y)
+        a = field(t + 1e-9, y)
         b = field(t + dt / 2, y + dt / 2 * a)
         c = field(t + dt / 2, y + dt / 2 * b)
-        d = field(t + dt, y + dt * c)
+        d = field(t + dt - 1e-9, y + dt * c)
         y = y + dt / 6 * (a + 2 * b + 2 * c + d)
         path.append(y)
     return np.array(path)

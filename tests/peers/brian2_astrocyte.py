@@ -3,8 +3,10 @@
     pip install brian2 && python tests/peers/brian2_astrocyte.py [FILE]
 
 `figure_2`: rows of time (s), Gamma_A, I, C, h of the deterministic cell (uM), every 10 ms, with
-glutamate that jumps at 2, 4, ... s; RK4, 1 ms. `stochastic`: mean and standard deviation of C and
-of h over 400 cells with the noisy gate (Milstein, 1 ms), every 100 ms. `figure_3`: times of the
+glutamate that jumps at 2, 4, ... s; RK4, 1 ms. `stratonovich` and `ito`: time (s), mean and
+standard deviation of C and of h over 400 cells with the noisy gate, every 100 ms; Milstein, 1 ms,
+which in Brian 2 is the scheme for Stratonovich's sense: with b = (h_inf - h) / sqrt(tau), Ito's
+equation has the drift 3/2 (h_inf - h) / tau there. `figure_3`: times of the
 releases (s) and G_A after each (uM), for I_bias of 0.8 and 1.25 uM; RK4, 1 ms.
 """
 
@@ -17,7 +19,7 @@ from brian2 import NeuronGroup, StateMonitor, TimedArray, ms, second
 
 CORE = """
 dC/dt = ((6*m**3*g**3 + 0.1)*(2 - 1.18*C) - 0.9*C**2/(C**2 + K_P**2))*Hz : 1
-dh/dt = (h_inf - g)*rate*(1 + noise*xi/rate**0.5) : 1
+dh/dt = (h_inf - g)*rate*(drift + xi/rate**0.5) : 1
 g = clip(h, 0, 1) : 1
 m = I/(I + 0.13)*C/(C + 0.08) : 1
 h_inf = Q/(Q + C) : 1
@@ -27,17 +29,17 @@ dI/dt = (O_beta*Gamma_A + O_delta/(1 + I/1.5)*C**2/(C**2 + K_delta**2)
   - 4.5*C**4/(C**4 + K_D**4)*I/(I + 1) - Omega_5P*I
   - F_ex/2*(1 + tanh((abs(I - I_bias) - 0.3)/0.05))*sign(I - I_bias))*Hz : 1
 I_bias : 1 (constant)
-noise : 1 (constant)
+drift : 1 (constant)
 """
 RECEPTORS = "dGamma_A/dt = (0.3*Y_S(t)*(1 - Gamma_A) - 0.5*(1 + 10*C/(C + 0.5))*Gamma_A)*Hz : 1\n"
 VESICLES = "dx_A/dt = 0.6*(1 - x_A)*Hz : 1\ndG_A/dt = -60*G_A*Hz : 1\nGamma_A : 1\n"
 
 
 def deterministic(equations: str) -> str:
-    return equations.replace("*(1 + noise*xi/rate**0.5)", "")
+    return equations.replace("*(drift + xi/rate**0.5)", "")
 
 
-def figure_2(stochastic: bool, cells: int) -> StateMonitor:
+def figure_2(cells: int, drift: float | None) -> StateMonitor:
     values = {
         "K_P": 0.1, "O_beta": 5.0, "O_delta": 0.2, "K_delta": 0.3, "K_D": 0.5, "Omega_5P": 0.1,
         "F_ex": 0.09,
@@ -49,17 +51,24 @@ def figure_2(stochastic: bool, cells: int) -> StateMonitor:
         np.where(past, 500 * np.exp(-40 * np.maximum(x, 0.0)), 0.0) for x, past in since
     )
     values["Y_S"] = TimedArray(glutamate, dt=0.5 * ms)
+    stochastic = drift is not None
+    method = "milstein" if stochastic else "rk4"
     equations = RECEPTORS + (CORE if stochastic else deterministic(CORE))
-    group = NeuronGroup(
-        cells, equations, method="milstein" if stochastic else "rk4", namespace=values
-    )
-    group.h, group.noise = 0.9, 1.0
+    group = NeuronGroup(cells, equations, method=method, namespace=values)
+    group.h, group.drift = 0.9, drift or 1.0
+    # The chapter clips h where it is read; here it is kept in [0, 1], too.
+    group.run_regularly("h = clip(h, 0, 1)", when="end")
     monitor = StateMonitor(
         group, ["Gamma_A", "I", "C", "g"], record=True, dt=(100 if stochastic else 10) * ms
     )
     net = b2.Network(group, monitor)
     net.run(30 * second)
     return monitor
+
+
+def moments(many: StateMonitor) -> np.ndarray:
+    rows = (many.t / second, many.C.mean(0), many.C.std(0), many.g.mean(0), many.g.std(0))
+    return np.stack([np.asarray(x) for x in rows])
 
 
 def figure_3(bias: float) -> np.ndarray:
@@ -83,16 +92,17 @@ if __name__ == "__main__":
     b2.prefs.codegen.target = "numpy"
     b2.defaultclock.dt = 1 * ms
     b2.seed(20)
-    one, many = figure_2(False, 1), figure_2(True, 400)
+    one = figure_2(1, None)
+    senses = {"stratonovich": 1.0, "ito": 1.5}
+    noisy = {name: moments(figure_2(400, drift)) for name, drift in senses.items()}
     rows = (one.t / second, one.Gamma_A[0], one.I[0], one.C[0], one.g[0])
-    spread = (many.t / second, many.C.mean(0), many.C.std(0), many.g.mean(0), many.g.std(0))
     weak, strong = figure_3(0.8), figure_3(1.25)
     default = Path(__file__).parent.parent / "data" / "brian2_astrocyte.npz"
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     np.savez_compressed(
         path,
         figure_2=np.stack([np.asarray(x) for x in rows]),
-        stochastic=np.stack([np.asarray(x) for x in spread]),
+        **noisy,
         figure_3_weak=weak,
         figure_3_strong=strong,
         version=np.array(b2.__version__),

@@ -104,7 +104,7 @@ class PotassiumClearance(AbstractDynamics):
     buffer: PotassiumBuffer = eqx.field(default_factory=PotassiumBuffer)
     k_neuron: Parameter = parameter(130.0 * millimolar, "uM", trainable=False)
     k_cleft: Parameter = parameter(3.5 * millimolar, "uM", trainable=False)
-    k_glia: Parameter = parameter(130.0 * millimolar, "uM", trainable=False)
+    k_glia: Parameter = parameter(95.5 * millimolar, "uM", trainable=False)
     na_neuron: Parameter = parameter(10.0 * millimolar, "uM", trainable=False)
     na_cleft: Parameter = parameter(140.0 * millimolar, "uM", trainable=False)
     na_glia: Parameter = parameter(10.0 * millimolar, "uM", trainable=False)

@@ -177,15 +177,18 @@ def _with_leaks(membrane: PumpedMembrane, potassium: Array, sodium: Array) -> Pu
     )
 
 
-_REST = (130.0 * millimolar, 10.0 * millimolar, 3.5 * millimolar, 140.0 * millimolar)
-
-
 def resting_neuron() -> PumpedMembrane:
     """A neuron at -70 mV, its leaks in balance with a pump of the affinities of Somjen et al."""
     pump = SodiumPotassiumPump(half_potassium=2.0 * millimolar)
-    return balanced(PumpedMembrane(pump, None, -70.0), _REST)
+    rest = (130.0 * millimolar, 10.0 * millimolar, 3.5 * millimolar, 140.0 * millimolar)
+    return balanced(PumpedMembrane(pump, None, -70.0), rest)
 
 
 def resting_glia() -> PumpedMembrane:
-    """A glial cell at -88 mV with Kir, its leaks in balance with its pump."""
-    return balanced(PumpedMembrane(SodiumPotassiumPump(), InwardRectifier(), -88.0), _REST)
+    """A glial cell at -88 mV, where potassium is nearly at rest, with Kir, a pump and leaks.
+
+    With 95.5 mM of potassium inside, E_K is 0.08 mV below the membrane: what leaks out through Kir
+    is what the pump brings in, but for a twentieth.
+    """
+    rest = (95.5 * millimolar, 10.0 * millimolar, 3.5 * millimolar, 140.0 * millimolar)
+    return balanced(PumpedMembrane(SodiumPotassiumPump(), InwardRectifier(), -88.0), rest)

@@ -116,6 +116,12 @@ class AstrocyteNetwork(AbstractRelaxation):
         """Each cell's own, with what its neighbours give it."""
         like = jax.tree.leaves(y)[0]
         given = as_drive(u, like)
+        for name, value in zip(given._fields, given, strict=True):
+            if jnp.shape(value) not in ((), like.shape):
+                raise ValueError(
+                    f"{name} has shape {jnp.shape(value)} and the network {self.count} cells: give "
+                    "one number, or one for each cell."
+                )
         entering = given.coupling + self.coupling_flux(y)
         parts = given._replace(coupling=entering)
         drive = AstrocyteDrive(*(jnp.broadcast_to(x, like.shape) for x in parts))

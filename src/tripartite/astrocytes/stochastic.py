@@ -1,7 +1,8 @@
 """The receptor's gate as few channels make it: noisy."""
 
-from typing import Any
+from typing import Any, Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
@@ -11,22 +12,27 @@ from tripartite.core import Relaxation
 
 
 class StochasticGate(AbstractAstrocyte):
-    """An astrocyte whose gate h is an Ito process, kept in [0, 1].
+    """An astrocyte whose gate h is noisy, kept in [0, 1].
 
         dh = (h_inf - h) / tau dt + (h_inf - h) / sqrt(tau) dW
 
-    Shuai and Jung, Biophys. J. 83, 87 (2002), in the form of Stimberg et al. (2019), whose Milstein
-    scheme leaves the sense of the noise open; Ito's is taken. After each step h is clipped. Solve
-    it with `dt=` and `key=`.
+    Shuai and Jung, Biophys. J. 83, 87 (2002), in the form of Stimberg et al. (2019). The chapter
+    does not say in which sense its noise is meant. Ito's is the default. The Milstein scheme of
+    its figure 2 takes Stratonovich's, which is Ito's with half the drift, since the noise falls as
+    h nears h_inf: more noise by far. After each step h is clipped. Solve it with `dt=` and `key=`.
 
-    **Arguments:** `astrocyte`, one whose state has a gate `h`.
+    **Arguments:** `astrocyte`, one whose state has a gate `h`; `sense`, `"ito"` or
+    `"stratonovich"`.
 
-    **Raises:** `ValueError` for an astrocyte without one.
+    **Raises:** `ValueError` for an astrocyte without one, or an unknown sense.
     """
 
     astrocyte: AbstractAstrocyte
+    sense: Literal["ito", "stratonovich"] = eqx.field(static=True, default="ito")
 
     def __check_init__(self) -> None:
+        if self.sense not in ("ito", "stratonovich"):
+            raise ValueError(f'sense must be "ito" or "stratonovich", got {self.sense!r}.')
         fields = getattr(self.astrocyte.init(), "_fields", ())
         if "h" not in fields:
             raise ValueError(
@@ -63,8 +69,13 @@ class StochasticGate(AbstractAstrocyte):
         return self.astrocyte.ports(y)
 
     def relax(self, t: Array, y: Any, u: Any) -> Relaxation:
-        """The astrocyte's own."""
-        return self.astrocyte.relax(t, y, u)
+        """The astrocyte's own; in Stratonovich's sense h relaxes at half its rate."""
+        found = self.astrocyte.relax(t, y, u)
+        if self.sense == "ito":
+            return found
+        # Half of b db/dh for b = (h_inf - h) / sqrt(tau) is -(h_inf - h) / (2 tau).
+        halved = (part._replace(h=0.5 * part.h) for part in (found.drive, found.decay))
+        return Relaxation(*halved)
 
     def diffusion(self, t: Array, y: Any, u: Any) -> dict[str, Array]:
         """One source, of size (h_inf - h) / sqrt(tau): h's slope over the root of its rate."""
