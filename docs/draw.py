@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from draw_gallery import gallery
+from draw_gallery import channels, gallery
 from matplotlib.figure import Figure
 
 import tripartite as tp
@@ -81,3 +81,4 @@ if __name__ == "__main__":
     tp.plots.draw_all(list(tp.proofs.__all__), FIGURES)
     stimuli().savefig(FIGURES / "stimuli.png", dpi=110)
     gallery().savefig(FIGURES / "gallery.png", dpi=110)
+    channels().savefig(FIGURES / "channels.png", dpi=110)

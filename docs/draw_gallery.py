@@ -1,4 +1,4 @@
-"""The gallery of cells, as a figure; `python docs/draw.py` draws it with the others."""
+"""The galleries of cells and of channels; `python docs/draw.py` draws them with the others."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,4 +42,35 @@ def gallery() -> Figure:
         low, high = np.min(solution.ys["v"]), np.max(solution.ys["v"])
         ax.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     figure.align_ylabels()
+    return figure
+
+
+def channels() -> Figure:
+    """Where the gates of each channel go, and how long they take."""
+    ch = tp.channels
+    calcium = np.geomspace(0.1, 1000.0, 201)
+    shown = (
+        *(ch.Sodium(), ch.TraubMilesSodium(), ch.WangBuzsakiSodium(), ch.ConnorStevensSodium()),
+        *(ch.Potassium(), ch.TraubMilesPotassium(), ch.WangBuzsakiPotassium()),
+        *(ch.ConnorStevensPotassium(), ch.MorrisLecarPotassium(), ch.APotassium()),
+        *(ch.MPotassium(), ch.CalciumPotassium(1.0), ch.AfterHyperpolarisation()),
+        *(ch.LTypeCalcium(), ch.TTypeCalcium(), ch.MorrisLecarCalcium(), ch.HCurrent(1.0)),
+        ch.PersistentSodium(1.0),
+    )
+    figure = Figure(figsize=(12.0, 12.0), layout="constrained")
+    for box, channel in zip(
+        figure.subfigures(6, 3, wspace=0.04, hspace=0.03).ravel(), shown, strict=True
+    ):
+        reads = channel.name in ("calcium_potassium", "after_hyperpolarisation")
+        axes = tuple(box.subplots(1, 2))
+        pair = tp.plots.channel(channel, axes, calcium=calcium if reads else None)
+        box.suptitle(f"{channel.name}, {channel.source.split(';')[0]}", fontsize=9)
+        for ax in pair:
+            ax.set_title("")
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.grid(alpha=0.25, linewidth=0.5)
+            ax.tick_params(labelsize=7, which="both")
+            ax.xaxis.label.set_size(8)
+            ax.yaxis.label.set_size(8)
+        pair[0].legend(frameon=False, fontsize=7, handlelength=1.0)
     return figure
