@@ -112,7 +112,7 @@ def lines_of(rows):
         if stopped(row):
             lines.append([row.name, why_not(row), *["-"] * (3 * len(SIZES) + 2)])
             continue
-        line = [row.name, number(row.found["error"])]
+        line = [row.name, number(row.found["error"], 2)]
         what = "forward" if row.who == "C" else "gradient"
         for size in SIZES:
             mine, c = median(row, what, size), median(limit, "forward", size)

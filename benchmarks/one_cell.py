@@ -121,7 +121,7 @@ def nearest(row):
     best = min(points, key=lambda p: abs(math.log(p["error"] / TARGET)))
     setting = f"dt {best['dt']:g}" if "dt" in best else f"tol {best['tolerance']:g}"
     times = f"{number(best['median'])} ({number(best['least'])}-{number(best['most'])})"
-    return setting, number(best["error"]), times
+    return setting, number(best["error"], 2), times
 
 
 def order(rows):

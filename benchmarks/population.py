@@ -160,7 +160,7 @@ def text(rows, comparison):
         cold = times[-1]["cold"] if times[-1] else None
         error = row.found["error"]
         shown = [with_spread(t) if gate(row) else "-" for t in times]
-        lines.append([*start, number(error), *shown, to_c(row, rows), number(cold)])
+        lines.append([*start, number(error, 2), *shown, to_c(row, rows), number(cold)])
     header = ["who", "bits", "error (ms)", *names, "/ C", "cold (s)"]
     return (
         "## Populations at a fixed step\n\n"
@@ -199,7 +199,13 @@ def to_c(row, rows):
 def at_matched_error(comparison):
     """The default step against C's all-at-once exponential step, which is of first order."""
     lines = [
-        [m["name"], m["precision"][5:], f"{m['dt']:g}", number(m["error"]), with_spread(m["time"])]
+        [
+            m["name"],
+            m["precision"][5:],
+            f"{m['dt']:g}",
+            number(m["error"], 2),
+            with_spread(m["time"]),
+        ]
         for m in comparison
     ]
     return (
@@ -229,7 +235,7 @@ def times_faster(rows):
         best = min(able, key=largest, default=None)
         ratio = largest(row) / largest(best) if best else math.nan
         name = f"{best.setting} ({number(best.found['error'])} ms)" if best else "none"
-        error = number(row.found["error"])
+        error = number(row.found["error"], 2)
         lines.append([row.name, row.found["precision"][5:], error, name, number(ratio, 3)])
     return (
         f"\n### Times faster than each peer, N = {SIZES[-1]:,}\n\n"

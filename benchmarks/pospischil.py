@@ -119,7 +119,7 @@ def text(rows):
             lines.append([row.name, why_not(row), "-", "-", "-"])
             continue
         found = row.found
-        numbers = str(found["spikes"]), number(found["error"]), number(found["difference"])
+        numbers = str(found["spikes"]), number(found["error"], 2), number(found["difference"], 2)
         lines.append([row.name, *numbers, with_spread(found.get("time"))])
     header = ["who", "spikes", "spike error (ms)", "rms of v (mV)", f"run of {SPAN:g} ms (ms)"]
     return (

@@ -74,9 +74,7 @@ def memory(request):
     import tripartite as tp
     from tripartite import bench
 
-    adjoint = None
-    if request["nested"]:
-        adjoint = tp.solvers.FixedSteps(request["steps"], request["dt"], nested=True)
+    adjoint = tp.solvers.FixedSteps(request["steps"], request["dt"], request["gradient"])
     function, arguments = bench.population(
         request["cells"],
         request["steps"],

@@ -144,13 +144,14 @@ def memory(full: bool, rounds: int) -> Table:
     """What XLA sets aside for a gradient."""
     cells, steps = (4096, 8000) if full else (1000, 1000)
     lines = []
-    for scheme, flow in (SETTINGS[0], SETTINGS[-1]):
-        work = population(cells, steps, DT, solver(scheme, flow), gradient=True)
+    for way in ("by steps", "nested"):
+        adjoint, method = tp.solvers.FixedSteps(steps, DT, way), solver("symmetric")
+        work = population(cells, steps, DT, method, gradient=True, adjoint=adjoint)
         size = temporaries(compiled(*work)[0])
         state = cells * 4 * jnp.zeros(()).dtype.itemsize
         lines.append(
             [
-                f"{scheme}, {flow}",
+                f"symmetric, exponential, {way}",
                 number(size / 2**20),
                 number(size / state / math.sqrt(steps)),
                 number(size / state / steps),
