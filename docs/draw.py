@@ -82,3 +82,4 @@ if __name__ == "__main__":
     stimuli().savefig(FIGURES / "stimuli.png", dpi=110)
     gallery().savefig(FIGURES / "gallery.png", dpi=110)
     channels().savefig(FIGURES / "channels.png", dpi=110)
+    channel_noise().savefig(FIGURES / "channel_noise.png", dpi=110)
