@@ -110,7 +110,7 @@ def main():
     add_options(parser)
     options = parser.parse_args()
     rows = measure(options)
-    save("compile_time", {"steps": 4000}, rows, text(rows))
+    save("compile_time", {"steps": 4000}, rows, text(rows), options)
 
 
 if __name__ == "__main__":

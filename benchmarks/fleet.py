@@ -63,8 +63,10 @@ def add_options(parser):
             help=f"the interpreter that has {name} installed (default: ${variable}, else this one)",
         )
     parser.add_argument("--rounds", type=int, default=5, help="repetitions (default: 5)")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
-    parser.add_argument("--only", metavar="TEXT", help="the rows whose name contains it")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes; writes nothing")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="the rows whose name contains it; writes nothing"
+    )
 
 
 def has_wide_vectors():

@@ -9,7 +9,7 @@ import math
 from fleet import Row, add_options, chosen, fleet, rounds, stopped, trace_error
 from pictures import dots
 from population import DT, PRECISIONS, gate, ours, scaled
-from write import failures, figure, save, table, why_not
+from write import failures, figure, kept, save, table, why_not
 
 from tripartite.bench import number, with_spread
 
@@ -165,8 +165,9 @@ def main():
         ]
         for precision in PRECISIONS
     }
-    dots("benchmark_gradient", panels, "gradient at N = 100, ns per neuron-step")
-    save("gradient", {"dt": DT}, rows, text(rows))
+    if kept(options):
+        dots("benchmark_gradient", panels, "gradient at N = 100, ns per neuron-step")
+    save("gradient", {"dt": DT}, rows, text(rows), options)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def main():
     add_options(parser)
     options = parser.parse_args()
     rows = measure(options)
-    save("memory", {"cells": CELLS, "steps": STEPS}, rows, text(rows))
+    save("memory", {"cells": CELLS, "steps": STEPS}, rows, text(rows), options)
 
 
 if __name__ == "__main__":

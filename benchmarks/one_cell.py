@@ -9,7 +9,7 @@ import math
 from accuracy import cost_at, floor
 from fleet import Row, add_options, chosen, fleet, rounds, stopped, trace_error
 from pictures import curves
-from write import failures, figure, save, table, why_not
+from write import failures, figure, kept, save, table, why_not
 
 from tripartite.bench import number
 
@@ -92,8 +92,8 @@ def measure(options):
 
 def point(setting, error, time):
     """One setting's error (ms of spike time) and time (ms of run)."""
-    kept = {k: setting[k] for k in ("dt", "tolerance") if k in setting}
-    return kept | {"error": error, **{k: time[k] for k in ("median", "least", "most", "cold")}}
+    chosen_by = {k: setting[k] for k in ("dt", "tolerance") if k in setting}
+    return chosen_by | {"error": error, **{k: time[k] for k in ("median", "least", "most", "cold")}}
 
 
 def ms_at(row, target):
@@ -198,8 +198,9 @@ def main():
     add_options(parser)
     options = parser.parse_args()
     rows, floor_ms = measure(options), floor(GRID)
-    draw(rows, floor_ms)
-    save("one_cell", {"span": SPAN, "floor": floor_ms}, rows, text(rows, floor_ms))
+    if kept(options):
+        draw(rows, floor_ms)
+    save("one_cell", {"span": SPAN, "floor": floor_ms}, rows, text(rows, floor_ms), options)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from fleet import (
     trace_error,
 )
 from pictures import dots
-from write import failures, figure, save, table, why_not
+from write import failures, figure, kept, save, table, why_not
 
 from tripartite.bench import number, with_spread
 
@@ -261,8 +261,9 @@ def main():
         ]
         for precision in PRECISIONS
     }
-    dots("benchmark_population", panels, f"ns per neuron-step at N = {SIZES[-1]:,}")
-    save("population", {"dt": DT, "matched": comparison}, rows, text(rows, comparison))
+    if kept(options):
+        dots("benchmark_population", panels, f"ns per neuron-step at N = {SIZES[-1]:,}")
+    save("population", {"dt": DT, "matched": comparison}, rows, text(rows, comparison), options)
 
 
 if __name__ == "__main__":

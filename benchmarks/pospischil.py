@@ -140,7 +140,7 @@ def main():
     add_options(parser)
     options = parser.parse_args()
     rows = measure(options)
-    save("pospischil", {"span": SPAN, "current": CURRENT}, rows, text(rows))
+    save("pospischil", {"span": SPAN, "current": CURRENT}, rows, text(rows), options)
 
 
 if __name__ == "__main__":

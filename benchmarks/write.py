@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import targets
 from fleet import core
 
 from tripartite.bench import machine, markdown_table
@@ -33,8 +34,11 @@ def versions(rows):
     return dict(sorted(found.items()))
 
 
-def save(name, found, rows, text):
-    """Writes the JSON and the Markdown of one table, and the page of all."""
+def save(name, found, rows, text, options):
+    """Prints one table, writes its JSON and its Markdown, and the page of all; or prints alone."""
+    print(text)
+    if not kept(options):
+        return
     RESULTS.mkdir(exist_ok=True)
     found = {"hardware": machine() | PINNED, "versions": versions(rows), **found}
     found["rows"] = [row.to_dict() for row in rows]
@@ -42,7 +46,11 @@ def save(name, found, rows, text):
     text += f"\nMeasured on: {listed(found['hardware'])}; {listed(found['versions'])}.\n"
     (RESULTS / f"{name}.md").write_text(text)
     page()
-    print(text)
+
+
+def kept(options):
+    """Whether a run is the whole one, which the page shows."""
+    return not options.quick and options.only is None
 
 
 def plain(x):
@@ -56,7 +64,7 @@ def plain(x):
 
 def page():
     """docs/benchmarks.md: the contract, then each table there is."""
-    parts = [(HERE / "contract.md").read_text()]
+    parts = [(HERE / "contract.md").read_text(), targets.text(RESULTS)]
     for name in TABLES:
         path = RESULTS / f"{name}.md"
         if path.exists():

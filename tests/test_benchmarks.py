@@ -22,7 +22,16 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 @pytest.fixture(scope="module", autouse=True)
 def scripts():
     """The scripts of benchmarks/, which import one another as a command's neighbours do."""
-    names = ("accuracy", "fleet", "write", "pictures", "population", "gradient", "memory")
+    names = (
+        "accuracy",
+        "fleet",
+        "write",
+        "pictures",
+        "population",
+        "gradient",
+        "memory",
+        "targets",
+    )
     sys.path.insert(0, str(FOLDER))
     yield {name: importlib.import_module(name) for name in (*names, "one_cell", "pospischil")}
     sys.path.remove(str(FOLDER))
@@ -250,18 +259,62 @@ def test_the_memory_table_counts_states(load):
     assert float(steps) == 1.0
 
 
+def canned_results(ours):
+    """A population in which C takes 4 ns and Jaxley 90, and one cell's curve."""
+
+    def row(who, setting, ns, error):
+        time = {"8192": {"median": ns}}
+        found = {"who": who, "setting": setting, "precision": "float32", "error": error}
+        return found | {"times": time}
+
+    rows = [
+        row("C", "symmetric, exponential", 4.0, 0.029),
+        row("tripartite", "symmetric, exponential", 9.0, 0.029),
+        row("tripartite", "symmetric, exponential, 512 bits", ours, 0.029),
+        row("tripartite", "all at once, exponential", 0.1, 1.2),
+        row("Jaxley", "bwd_euler", 90.0, 0.42),
+    ]
+    points = [{"median": 1.0, "error": 0.04}, {"median": 2.0, "error": 0.01}]
+    slower = [p | {"median": 2 * p["median"]} for p in points]
+    curves = [("tripartite", points), ("Jaxley", slower), ("NEURON", slower)]
+    cell = [{"who": who, "setting": "x", "points": p} for who, p in curves]
+    return {"population": {"rows": rows, "matched": []}, "one_cell": {"rows": cell}}
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(4.5, "met"), (4.7, "**missed**")])
+def test_targets_are_judged_by_the_results(load, tmp_path, ours, verdict):
+    for name, found in canned_results(ours).items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(found))
+    text = load("targets").text(tmp_path)
+    lines = [[c.strip() for c in x.split("|")[1:-1]] for x in text.splitlines() if "|" in x]
+    found = {name: rest for name, *rest in lines}
+    like_for_like = found["population, symmetric, exponential, 32 bits: ns / C's"]
+    assert like_for_like == ["<= 1.15", f"{ours / 4:.2f}", verdict]
+    # The step with the larger error is faster, and does not count.
+    jaxley = found["population, 32 bits: times faster than Jaxley (bwd_euler)"]
+    assert float(jaxley[1]) == pytest.approx(90 / ours, rel=5e-3)
+    cell = "one cell, 0.01 ms error: times faster than {}'s best"
+    assert found[cell.format("Jaxley")] == [">= 1.5", "2.00", "met"]
+    assert found[cell.format("NEURON")] == [">= 6", "2.00", "**missed**"]
+    assert found["one cell, 1e-05 ms error: time / the best peer's"][2] == "not measured"
+
+
 def test_what_a_run_leaves_behind(load, monkeypatch, tmp_path, capsys):
     write, fleet = load("write"), load("fleet")
     monkeypatch.setattr(write, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(write, "DOCS", tmp_path)
     row = fleet.Row("canned", "x", "none", {})
     row.found |= {"versions": {"python": "3", "canned": "1.2"}, "error": math.inf}
-    write.save("memory", {"steps": 3}, [row], "## A table\n" + write.figure("picture", "words"))
+    text = "## A table\n" + write.figure("picture", "words")
+    write.save("memory", {}, [row], text, argparse.Namespace(quick=True, only=None))
+    assert not list(tmp_path.iterdir())
+    write.save("memory", {}, [row], text, argparse.Namespace(quick=False, only=None))
     found = json.loads((tmp_path / "results" / "memory.json").read_text())
     assert found["rows"][0]["error"] is None and found["versions"] == {"canned": "1.2"}
     page = (tmp_path / "benchmarks.md").read_text()
     assert "(figures/picture.png)" in page and "same measured error" in page
-    assert "canned 1.2" in capsys.readouterr().out
+    assert "canned 1.2" in page
+    assert capsys.readouterr().out.count("## A table") == 2
 
 
 def test_figures_are_drawn(load, monkeypatch, tmp_path):

@@ -86,15 +86,15 @@ def one_cell(
     on the grid.
     """
 
-    def fixed(cell: Any, current: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def fixed(cell: Any, current: jax.Array) -> tuple[Any, Any]:
         dt, method = setting["dt"], solver(setting["scheme"], setting.get("flow", "exponential"))
-        solution = tp.simulate(
+        solution: Any = tp.simulate(
             cell, current, t1=span, dt=dt, solver=method, save_every=dt, throw=False
         )
         return solution.ts, solution.ys["v"]
 
-    def adaptive(cell: Any, current: jax.Array) -> tuple[jax.Array, jax.Array]:
-        solution = tp.simulate(
+    def adaptive(cell: Any, current: jax.Array) -> tuple[Any, Any]:
+        solution: Any = tp.simulate(
             cell,
             current,
             t1=span,

@@ -1,0 +1,193 @@
+"""What was to be reached, and what was: read off the results that the tables left behind."""
+
+import json
+import math
+
+from accuracy import cost_at
+
+from tripartite.bench import markdown_table, number
+
+# Ours may err this much more than a peer and still be compared with it.
+SLACK = 1.05
+ERRORS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+
+
+def text(folder):
+    """The table of targets, from every result there is."""
+    lines = []
+    for name, judge in JUDGES.items():
+        path = folder / f"{name}.json"
+        if path.exists():
+            lines += judge(json.loads(path.read_text()))
+    if not lines:
+        return ""
+    return (
+        "## What was to be reached\n\n"
+        "Targets set before the work began, and the same run's measurements. The tables they are "
+        "read off follow.\n\n" + markdown_table(["target", "", "measured", "verdict"], lines)
+    )
+
+
+def line(what, sign, bound, measured):
+    """A line of the table: `sign` is <= or >=."""
+    if measured is None or not math.isfinite(measured):
+        return [what, f"{sign} {bound:g}", "-", "not measured"]
+    met = measured <= bound if sign == "<=" else measured >= bound
+    return [what, f"{sign} {bound:g}", number(measured), "met" if met else "**missed**"]
+
+
+def ratio(a, b):
+    """a / b where both were measured."""
+    return a / b if a and b else None
+
+
+def least(values):
+    """The least of what was measured."""
+    return min((x for x in values if x), default=None)
+
+
+def rows_of(found, who, setting="", precision=None):
+    """The rows of one simulator whose setting starts so."""
+    return [
+        row
+        for row in found["rows"]
+        if row["who"] == who
+        and row["setting"].startswith(setting)
+        and precision in (None, row.get("precision"))
+    ]
+
+
+def median(row, size, what="times"):
+    """ns per neuron-step."""
+    return row.get(what, {}).get(str(size), {}).get("median")
+
+
+def population(found):
+    """Against C with the same update, against C's first order, and against each peer."""
+    size = 8192
+    for precision in ("float32", "float64"):
+        bits = f"{precision[5:]} bits"
+        for scheme, flow, bound in (
+            ("symmetric", "exponential", 1.15),
+            ("all at once", "exponential", 1.15),
+            ("symmetric", "Pade", 1.5),
+            ("all at once", "Pade", 1.5),
+        ):
+            name = f"{scheme}, {flow}"
+            both = [
+                least(median(row, size) for row in rows_of(found, who, name, precision))
+                for who in ("tripartite", "C")
+            ]
+            yield line(f"population, {name}, {bits}: ns / C's", "<=", bound, ratio(*both))
+        yield line(*matched(found, precision))
+        yield from peers(found, precision, size)
+
+
+def matched(found, precision):
+    """The default at C's error."""
+    times = {"tripartite": [], "C, all": []}
+    for row in found["matched"]:
+        for start, collected in times.items():
+            if row["name"].startswith(start) and row["precision"] == precision:
+                collected.append(row["time"]["median"])
+    value = ratio(least(times["tripartite"]), least(times["C, all"]))
+    what = f"population, default at C's first-order error, {precision[5:]} bits: time / C's"
+    return what, "<=", 0.8, value
+
+
+def peers(found, precision, size):
+    """Our fastest setting with no larger an error, against each peer's fastest."""
+    bounds = {"Jaxley": 15, "CoreNEURON": 25, "Arbor": 25, "Brian2 C++": 2}
+    for who, bound in bounds.items():
+        theirs = [r for r in rows_of(found, who, "", precision) if median(r, size)]
+        if not theirs:
+            continue
+        fastest = min(theirs, key=lambda row: median(row, size))
+        ours = [
+            median(row, size)
+            for row in rows_of(found, "tripartite", "", precision)
+            if row.get("error") is not None and row["error"] <= fastest["error"] * SLACK
+        ]
+        what = f"population, {precision[5:]} bits: times faster than {who} ({fastest['setting']})"
+        yield line(what, ">=", bound, ratio(median(fastest, size), least(ours)))
+
+
+def best_at(found, who, error):
+    """A simulator's least ms at an error, by measured settings or an order followed not far."""
+    values = []
+    for row in rows_of(found, who):
+        points = [(p["median"], p["error"]) for p in row.get("points", []) if p["error"]]
+        if points and min(e for _, e in points) <= 5 * error:
+            values.append(cost_at(points, error)[0])
+    return least(x for x in values if math.isfinite(x))
+
+
+def one_cell(found):
+    """The time to 0.01 ms, and the whole curve."""
+    ours = best_at(found, "tripartite", 0.01)
+    for who, bound in (("Jaxley", 1.5), ("NEURON", 6.0)):
+        value = ratio(best_at(found, who, 0.01), ours)
+        yield line(f"one cell, 0.01 ms error: times faster than {who}'s best", ">=", bound, value)
+    for error in ERRORS:
+        mine = best_at(found, "tripartite", error)
+        theirs = least(best_at(found, who, error) for who in ("Jaxley", "NEURON", "Brian2 C++"))
+        what = f"one cell, {error:g} ms error: time / the best peer's"
+        yield line(what, "<=", 1, ratio(mine, theirs))
+
+
+def gradient(found):
+    """Against C's forward run, Jaxley's gradient, and ourselves in half the precision."""
+    limit = rows_of(found, "C", "", "float32")
+    for scheme, bound in (("sequential", 8), ("symmetric", 12)):
+        for size in (100, 4096):
+            ours = least(best(found, size, scheme))
+            c = least(median(row, size, "forward") for row in limit)
+            what = f"gradient, {scheme}, 32 bits, N = {size:,}: ns / C's forward"
+            yield line(what, "<=", bound, ratio(ours, c))
+    for size, bound in ((100, 5), (1, 4)):
+        theirs = rows_of(found, "Jaxley", "", "float32")
+        jaxley = least(median(row, size, "gradient") for row in theirs)
+        error = theirs[0].get("error") if theirs else None
+        # A method of second order pays the root of the error it is better by.
+        ours = least(best(found, size, "", error)) if error else None
+        what = f"gradient, 32 bits, N = {size}: times faster than Jaxley's at its error"
+        yield line(what, ">=", bound, ratio(jaxley, ours))
+    for size in (1, 100, 4096):
+        double = least(best(found, size, "", None, "float64"))
+        value = ratio(double, least(best(found, size)))
+        yield line(f"gradient, N = {size:,}: 64 over 32 bits", "<=", 2.5, value)
+
+
+def best(found, size, scheme="", error=None, precision="float32"):
+    """ns per neuron-step of every setting of ours, at the same step or at the same error."""
+    for row in rows_of(found, "tripartite", scheme, precision):
+        time = median(row, size, "gradient")
+        if time and row.get("error"):
+            yield time * (math.sqrt(row["error"] / error) if error else 1.0)
+
+
+def memory(found):
+    """The nested gradient's temporaries."""
+    state = found["cells"] * 4 * 4
+    nested = [row for row in found["rows"] if row["setting"].endswith("nested")]
+    size = least(row.get("bytes") for row in nested)
+    value = ratio(size, state * math.sqrt(found["steps"]))
+    yield line("gradient memory, nested: x sqrt(steps) states", "<=", 4, value)
+
+
+def compile_time(found):
+    """From tracing to the first gradient."""
+    names = ("trace", "lower", "compile", "first run")
+    for row in rows_of(found, "tripartite"):
+        phases = row.get("phases") or {}
+        total = sum(phases[name]["median"] for name in names) if phases else None
+        yield line(f"compile to first gradient, {row['setting']}: s", "<=", 3, total)
+
+
+JUDGES = {
+    "population": population,
+    "one_cell": one_cell,
+    "gradient": gradient,
+    "memory": memory,
+    "compile_time": compile_time,
+}
