@@ -306,9 +306,13 @@ def test_what_a_run_leaves_behind(load, monkeypatch, tmp_path, capsys):
     row = fleet.Row("canned", "x", "none", {})
     row.found |= {"versions": {"python": "3", "canned": "1.2"}, "error": math.inf}
     text = "## A table\n" + write.figure("picture", "words")
-    write.save("memory", {}, [row], text, argparse.Namespace(quick=True, only=None))
+    write.save(
+        "memory", {"cells": 1, "steps": 3}, [row], text, argparse.Namespace(quick=True, only=None)
+    )
     assert not list(tmp_path.iterdir())
-    write.save("memory", {}, [row], text, argparse.Namespace(quick=False, only=None))
+    write.save(
+        "memory", {"cells": 1, "steps": 3}, [row], text, argparse.Namespace(quick=False, only=None)
+    )
     found = json.loads((tmp_path / "results" / "memory.json").read_text())
     assert found["rows"][0]["error"] is None and found["versions"] == {"canned": "1.2"}
     page = (tmp_path / "benchmarks.md").read_text()
