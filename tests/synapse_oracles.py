@@ -20,10 +20,12 @@ U_A, OMEGA_A = 0.6, 0.6e-3
 FIGURE_3 = (*range(0, 201, 50), *range(300, 401, 10))
 
 
-def tsodyks_markram(times, utilisation, *, omega_f=OMEGA_F, omega_d=OMEGA_D, omega_c=OMEGA_C):
+def tsodyks_markram(
+    times, utilisation, *, omega_f=OMEGA_F, omega_d=OMEGA_D, omega_c=OMEGA_C, late=False
+):
     """Released fractions at each spike, and (u, x, Y) just after each, by the exact recursion.
 
-    `utilisation` is a number, or one per spike.
+    `utilisation` is a number, or one per spike. `late`: wrongly, release comes before facilitation.
     """
     base = np.broadcast_to(utilisation, len(times))
     u, x, spilled, last = 0.0, 1.0, 0.0, times[0]
@@ -33,8 +35,9 @@ def tsodyks_markram(times, utilisation, *, omega_f=OMEGA_F, omega_d=OMEGA_D, ome
         u *= math.exp(-omega_f * gap)
         x = 1.0 - (1.0 - x) * math.exp(-omega_d * gap)
         spilled *= math.exp(-omega_c * gap)
-        u += at_rest * (1.0 - u)
-        r = u * x
+        facilitated = u + at_rest * (1.0 - u)
+        r = (u if late else facilitated) * x
+        u = facilitated
         x -= r
         spilled += RHO_C * Y_T * r
         released.append(r)
@@ -93,6 +96,26 @@ def mean_field(rate, utilisation, omega_f=OMEGA_F, omega_d=OMEGA_D):
     u = utilisation * rate / (omega_f + utilisation * rate)
     at_spike = u + utilisation * (1 - u)
     return at_spike * omega_d / (omega_d + at_spike * rate)
+
+
+def smeared(times, width, utilisation):
+    """Resources that each square spike of `width` ms and area 1 uses up in the mean field: SciPy."""
+    y, now, used = np.array([0.0, 1.0]), 0.0, []
+
+    def go(y, span, rate):
+        def slope(_, y):
+            u, x = y
+            at_spike = u + utilisation * (1 - u)
+            up = utilisation * (1 - u) * rate
+            return [up - OMEGA_F * u, OMEGA_D * (1 - x) - at_spike * x * rate]
+
+        return solve_ivp(slope, (0, span), y, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+
+    for time in times:
+        before = go(y, time - now, 0.0)
+        y, now = go(before, width, 1.0 / width), time + width
+        used.append(before[1] - y[1])
+    return np.array(used)
 
 
 def two_state_pulse(t, binding, unbinding, *, peak=1000.0, duration=1.0):

@@ -152,9 +152,9 @@ def test_tsodyks_markram_recursion(utilisation, forgetting):
     # Each release reaches the receptor as that share of a spike.
     g = (0.05 * released[None, :] * np.exp(-ages(ts, times) / 5.0)).sum(1)
     np.testing.assert_allclose(ys["receptor"].g, g, rtol=1e-10, atol=1e-15)
-    # Depletion before facilitation would release u- x at each spike.
-    wrong = states[:, 0] - utilisation * (1 - states[:, 0]) / max(1 - utilisation, 1e-3)
-    assert np.max(np.abs(wrong - states[:, 0])) > 0.01 or utilisation == 1.0
+    # The negative control: release before facilitation.
+    _, wrong = oracles.tsodyks_markram(times, utilisation, omega_f=forgetting, late=True)
+    assert np.max(np.abs(ys["x"][at] - wrong[:, 1])) > 0.01
 
 
 @pytest.mark.parametrize("rate", [1e-3, 1e-2, 5e-2])
@@ -175,6 +175,37 @@ def test_mean_field_on_poisson_trains(rate):
     spilled = 0.005 * 500e3 * predicted * rate / 40e-3
     assert float(ys["transmitter"][-1]) == pytest.approx(spilled, rel=1e-9)
     assert float(ys["receptor"].g[-1]) == pytest.approx(0.05 * predicted * rate * 5.0, rel=1e-9)
+
+
+class SquareSpikes(AbstractStimulus):
+    """40 mV for 1 ms from each of the times on, else -65 mV."""
+
+    times: jax.Array
+
+    def __call__(self, t):
+        return jnp.where(jnp.any((t >= self.times) & (t < self.times + 1.0)), 40.0, -65.0)
+
+    def jumps(self):
+        return jnp.concatenate([self.times, self.times + 1.0])
+
+
+@pytest.mark.parametrize(
+    ("utilisation", "documented"),
+    [(0.6, (0.503, 0.302, 0.180, 0.125, 0.102)), (0.05, (0.071, 0.099, 0.113, 0.117, 0.115))],
+)
+def test_what_smoothing_a_spike_costs(utilisation, documented):
+    times = 50.0 * np.arange(1, 6)
+    model = synapses.MeanFieldTsodyksMarkram(
+        synapses.Exponential(), utilisation=utilisation, trigger=synapses.SmoothSpikes()
+    )
+    _, ys = drive(model, [], 260.0, 0.1, v_pre=SquareSpikes(jnp.asarray(times)))
+    at = np.rint(times / 0.1).astype(int)
+    used = np.asarray(ys["x"][at] - ys["x"][at + 10])
+    # Second order in the step: (0.1 / 1)^2 / 12 of each release.
+    np.testing.assert_allclose(used, oracles.smeared(times, 1.0, utilisation), rtol=1e-3)
+    np.testing.assert_allclose(used, documented, atol=6e-4)
+    exact, _ = oracles.tsodyks_markram(times, utilisation)
+    assert abs(used[0] / exact[0] - 1) > 0.1  # the bias is real
 
 
 def test_published_mean_release():

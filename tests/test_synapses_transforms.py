@@ -48,7 +48,8 @@ SMOOTH = {
     "mean field": smooth_terminal,
     "tripartite": lambda: synapses.SmoothTripartiteSynapse(smooth_terminal(), effect=0.9),
     "triplet": lambda: synapses.SmoothPlasticSynapse(
-        synapses.ampa(), synapses.visual_cortex(full=True)
+        synapses.SmoothTripartiteSynapse(smooth_terminal(synapses.Exponential()), effect=0.1),
+        synapses.visual_cortex(full=True),
     ),
 }
 EVENTS = {
@@ -102,7 +103,7 @@ def relative(model, theta, rebuild):
 # A tripartite terminal with spikes on the grid is smooth in its parameters, too: they move no
 # spike.
 @pytest.mark.parametrize(
-    "name", some([*SMOOTH, "tripartite event"], "ampa", "gaba_b", "mean field")
+    "name", some([*SMOOTH, "tripartite event"], "ampa", "gaba_b", "mean field", "tripartite")
 )
 def test_gradients(name):
     model, train = ALL[name](), heard()
@@ -120,11 +121,14 @@ def test_gradients(name):
     values = jax.jit(jax.vmap(loss))(rows).reshape(4, -1)
     # Fourth order: step^4 / 30 = 5e-13 of the fifth derivative, and round-off eps / step = 1e-13.
     finite = (8 * (values[0] - values[1]) - (values[2] - values[3])) / (12 * step)
-    reverse, forward = jax.jit(lambda x: (jax.grad(loss)(x), jax.jacfwd(loss)(x)))(zeros)
+    # Forward along one direction with a share of every parameter: compiling all of them is dear.
+    along = 1.0 + 0.5 * jnp.cos(jnp.arange(1.0, zeros.size + 1.0))
+    reverse = jax.jit(jax.grad(loss))(zeros)
+    _, forward = jax.jit(lambda x: jax.jvp(loss, (x,), (along,)))(zeros)
     largest = float(jnp.max(jnp.abs(finite)))
     assert largest > 0.1
     np.testing.assert_allclose(reverse, finite, rtol=0, atol=1e-5 * largest)
-    np.testing.assert_allclose(reverse, forward, rtol=0, atol=1e-8 * largest)
+    assert float(jnp.abs(reverse @ along - forward)) < 1e-8 * largest
     # A gradient of nothing would pass as well: most parameters matter.
     assert np.mean(np.abs(np.asarray(reverse)) > 1e-6 * largest) > 0.5
 
@@ -138,13 +142,13 @@ def test_gradient_through_a_spike_is_the_surrogate_s():
         after = model.jump(jnp.asarray(1.0), y, y, Cleft(v, v, spike))
         return model.conductance(after, v)[0]
 
-    # g = weight u x, u = U spike, times spike once more: the slope at one spike is twice the value.
+    # g = weight (u + U (1 - u)) x spike.
     value, slope = jax.value_and_grad(conductance)(jnp.asarray(1.0))
     assert float(value) == pytest.approx(0.05 * 0.6)
-    assert float(slope) == pytest.approx(2 * 0.05 * 0.6)
+    assert float(slope) == pytest.approx(0.05 * 0.6)
 
 
-@pytest.mark.parametrize("name", ["nmda", "tripartite event", "plastic"])
+@pytest.mark.parametrize("name", ["nmda", "tripartite event"])
 def test_edges_are_independent(name):
     """vmap over weights and spikes equals one synapse at a time, to fused rounding."""
     model, train = ALL[name](), heard()
@@ -173,13 +177,15 @@ def test_edges_as_arrays():
     np.testing.assert_allclose(many, one[:, None] * weights[None, :], rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", some(ALL, "ampa", "nmda", "mean field", "terminal", "exponential"))
+@pytest.mark.parametrize(
+    "name", some(ALL, "ampa", "nmda", "mean field", "tripartite", "terminal", "tripartite event")
+)
 def test_conforms(name):
     u = Cleft(*(jnp.asarray(x) for x in (-20.0, -50.0, 1.0, 0.5, 1.0, 0.02, 0.03)))
     tp.testing.check(ALL[name](), u).assert_ok()
 
 
-@pytest.mark.parametrize("name", ["gaba_b", "triplet", "plastic"])
+@pytest.mark.parametrize("name", ["tripartite", "plastic"])
 def test_float32_follows_float64(name):
     model, train = ALL[name](), heard()
     double = outputs(model, train, 10.0)
@@ -256,6 +262,10 @@ def trained(**changed):
             r"times must lie in \(0, 10\] ms on the grid of dt = 0\.1 ms, got 1\.03 ms: round",
         ),
         (lambda: trained(times=[0.0]), r"times must lie in \(0, 10\] ms .* got 0\.0 ms"),
+        (
+            lambda: trained(times=[0.3, 0.3]),
+            r"two of times fall on the step that ends at 0\.3 ms: a cell fires once in a step",
+        ),
         (lambda: trained(post_times=[11.0]), r"post_times must lie in \(0, 10\] ms"),
         (lambda: trained(dt=0.0), r"needs 0 < dt <= t1, got dt = 0\.0 and t1 = 10\.0 ms"),
         (
@@ -269,7 +279,7 @@ def test_bad_input(make, message):
         make()
 
 
-def test_spikes_that_coincide_count_twice():
-    train = trained(times=[0.3, 0.3, 10.0])
+def test_spikes_arrive_at_the_end_of_their_step():
+    train = trained(times=[0.3, 10.0])
     counts = [float(train(jnp.asarray(t)).spike) for t in (0.2, 0.3, 0.4, 10.0, 10.1, 0.0)]
-    assert counts == [0.0, 2.0, 0.0, 1.0, 0.0, 0.0]
+    assert counts == [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]

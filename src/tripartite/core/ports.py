@@ -38,7 +38,8 @@ class Cleft(NamedTuple):
 
     - `v_pre`, `v_post`: the membrane potentials on either side, mV.
     - `spike`, `post_spike`: 1 where a presynaptic (postsynaptic) spike arrived at the end of this
-        step, else 0. Read between steps, in `jump`. A fraction is that share of a spike.
+        step, else 0. Read between steps, in `jump`. A fraction is that share of a spike; a linear
+        synapse takes any amount.
     - `modulation`: the concentration of gliotransmitter at the terminal, uM.
     - `rate`, `post_rate`: firing rates in 1/ms, for forms that are driven by rates.
     """

@@ -16,7 +16,7 @@ class SpikeTrain(AbstractStimulus):
     """What one synapse hears, as a `Cleft`: made by `spike_train`.
 
     **Arguments:** `v_pre` and `v_post` (mV), `modulation` (uM), `rate` and `post_rate` (1/ms):
-    stimuli; `spikes` and `post_spikes`: how many arrive at each step's end, `[steps]`; `spacing`
+    stimuli; `spikes` and `post_spikes`: 1 where one arrives at a step's end, `[steps]`; `spacing`
     of the steps in ms.
     """
 
@@ -68,12 +68,12 @@ def spike_train(
     **Arguments:**
 
     - `times`, `post_times`: presynaptic and postsynaptic spikes in ms, on the grid of steps in
-        (0, t1]. Two at one time count as two.
+        (0, t1], at most one on a step.
     - `t1`, `dt`: the end and the step of the solve, ms.
     - `v_pre`, `v_post` in mV; `modulation`, the gliotransmitter, in uM; `rate`, `post_rate` in
         1/ms: each a number or a `tripartite.stimuli` object.
 
-    **Raises:** `ValueError` for a spike off the grid or outside (0, t1].
+    **Raises:** `ValueError` for a spike off the grid or outside (0, t1], or two on one step.
     """
     end, step = concrete_float("t1", t1), concrete_float("dt", dt)
     if not 0 < step <= end:
@@ -92,7 +92,7 @@ def spike_train(
 
 
 def _on_grid(name: str, times: Any, t1: float, dt: float) -> np.ndarray:
-    """How many of the times fall on the end of each step."""
+    """1 for each step at whose end there is a spike, else 0."""
     given = np.asarray(jax.device_get(times), float).ravel()
     steps = np.rint(given / dt)
     # Times that were computed in double precision, from up to 1e9 steps.
@@ -104,4 +104,11 @@ def _on_grid(name: str, times: Any, t1: float, dt: float) -> np.ndarray:
             f"spike_train: {name} must lie in (0, {t1:g}] ms on the grid of dt = {dt:g} ms, got "
             f"{first} ms: round the times to the grid, or choose a dt that divides them."
         )
-    return np.bincount(steps.astype(int) - 1, minlength=round(t1 / dt)).astype(float)
+    counts = np.bincount(steps.astype(int) - 1, minlength=round(t1 / dt))
+    if np.any(counts > 1):
+        raise ValueError(
+            f"spike_train: two of {name} fall on the step that ends at "
+            f"{dt * (1 + np.argmax(counts > 1)):g} ms: a cell fires once in a step; remove one, or "
+            "choose a smaller dt."
+        )
+    return counts.astype(float)

@@ -148,12 +148,13 @@ class TsodyksMarkram(AbstractTsodyksMarkram):
         u: Cleft,
         utilisation: Array,
     ) -> TsodyksMarkramState:
-        """One release at a given utilisation, where there is a spike."""
-        at_spike = y.u + utilisation * (1.0 - y.u) * u.spike
-        released = at_spike * y.x * u.spike
+        """One release at a given utilisation, where there is a spike (0, 1 or a share of one)."""
+        facilitation = utilisation * (1.0 - y.u)
+        # Linear in the spike: a share of it releases that share, and a surrogate's gradient passes.
+        released = (y.u + facilitation) * y.x * u.spike
         heard = u._replace(spike=released)
         return TsodyksMarkramState(
-            at_spike,
+            y.u + facilitation * u.spike,
             y.x - released,
             y.transmitter + self.dilution * self.content * released,
             self.receptor.jump(t, before.receptor, y.receptor, heard),
