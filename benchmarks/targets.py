@@ -85,12 +85,13 @@ def population(found):
 
 def matched(found, precision):
     """The default at C's error."""
-    times = {"tripartite": [], "C, all": []}
+    default, simple = "tripartite, symmetric, exponential", "C, all at once, exponential"
+    times = {default: [], simple: []}
     for row in found["matched"]:
         for start, collected in times.items():
             if row["name"].startswith(start) and row["precision"] == precision:
                 collected.append(row["time"]["median"])
-    value = ratio(least(times["tripartite"]), least(times["C, all"]))
+    value = ratio(least(times[default]), least(times[simple]))
     what = f"population, default at C's first-order error, {precision[5:]} bits: time / C's"
     return what, "<=", 0.8, value
 
