@@ -99,7 +99,7 @@ def mean_field(rate, utilisation, omega_f=OMEGA_F, omega_d=OMEGA_D):
 
 
 def smeared(times, width, utilisation):
-    """Resources that each square spike of `width` ms and area 1 uses up in the mean field: SciPy."""
+    """Resources that each square spike of `width` ms and area 1 uses up, in the mean field."""
     y, now, used = np.array([0.0, 1.0]), 0.0, []
 
     def go(y, span, rate):

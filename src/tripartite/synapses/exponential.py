@@ -11,7 +11,7 @@ from tripartite.core.errors import is_concrete
 from tripartite.synapses.base import AbstractLinearSynapse, require_weight
 from tripartite.synapses.magnesium import MagnesiumBlock
 
-_CHAPTER = "Stimberg et al. 2019, table of the neuron"
+_CHAPTER = "Stimberg et al. 2019, table of parameters"
 
 
 class ExponentialState(NamedTuple):

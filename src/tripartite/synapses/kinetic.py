@@ -155,7 +155,7 @@ def ampa(weight: Any = 0.1, *, reversal: float = 0.0, pulsed: bool = False) -> A
     **Arguments:** `weight` the maximal conductance, mS/cm2 (or nS); `reversal` in mV; `pulsed`:
     pulses of transmitter after spikes, rather than a smooth function of the voltage.
     """
-    return _synapse(pulsed, TwoState(1.1e-3, 0.19), weight, reversal)
+    return _synapse(pulsed, TwoState(1.1e-3, 0.19, KINETIC), weight, reversal)
 
 
 def nmda(
@@ -166,7 +166,7 @@ def nmda(
     Destexhe et al. (1998). **Arguments:** as `ampa`; `magnesium` in uM.
     """
     block = MagnesiumBlock(magnesium)
-    return _synapse(pulsed, TwoState(7.2e-5, 6.6e-3), weight, reversal, block)
+    return _synapse(pulsed, TwoState(7.2e-5, 6.6e-3, KINETIC), weight, reversal, block)
 
 
 def gaba_a(weight: Any = 0.1, *, reversal: float = -80.0, pulsed: bool = False) -> AbstractSynapse:
@@ -174,7 +174,7 @@ def gaba_a(weight: Any = 0.1, *, reversal: float = -80.0, pulsed: bool = False) 
 
     **Arguments:** as `ampa`.
     """
-    return _synapse(pulsed, TwoState(5e-3, 0.18), weight, reversal)
+    return _synapse(pulsed, TwoState(5e-3, 0.18, KINETIC), weight, reversal)
 
 
 def gaba_b(weight: Any = 0.1, *, reversal: float = -95.0, pulsed: bool = False) -> AbstractSynapse:

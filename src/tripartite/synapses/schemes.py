@@ -3,13 +3,15 @@
 import abc
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.numerics import hill
 
-KINETIC = "Destexhe, Mainen & Sejnowski 1998, Kinetic models of synaptic transmission"
+# Kinetic models of synaptic transmission, in Methods in Neuronal Modeling, 2nd edition.
+KINETIC = "Destexhe, Mainen & Sejnowski 1998"
 
 
 class AbstractScheme(AbstractParametrised):
@@ -44,11 +46,13 @@ class TwoState(AbstractScheme):
     Destexhe, Mainen and Sejnowski, Neural Comput 6, 14 (1994); the chapter of 1998, first-order
     kinetics.
 
-    **Arguments:** `binding` in 1/(uM ms); `unbinding` in 1/ms.
+    **Arguments:** `binding` in 1/(uM ms); `unbinding` in 1/ms; `source`: where they come from, for
+    `tripartite.summary`.
     """
 
     binding: Parameter = parameter(None, "1/(uM ms)", positive=True)
     unbinding: Parameter = parameter(None, "1/ms", positive=True)
+    source: str = eqx.field(static=True, default="")
 
     def init(self) -> TwoStateState:
         """All closed."""

@@ -13,7 +13,7 @@ from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.synapses.base import require_range
 
 _SONG = "Song, Miller & Abbott 2000, Nat Neurosci 3, 919"
-_PFISTER = "Pfister & Gerstner 2006, J Neurosci 26, 9673: visual cortex, all-to-all, minimal"
+_PFISTER = "Pfister & Gerstner 2006, visual cortex, all-to-all, minimal"
 
 
 class AbstractSTDP(AbstractParametrised):
@@ -119,20 +119,22 @@ class TripletSTDP(AbstractSTDP):
 
     **Arguments:** `pair_potentiation` (A2+), `triplet_potentiation` (A3+), `pair_depression` (A2-)
     and `triplet_depression` (A3-), not negative; `tau_plus`, `tau_x` (of r1, r2), `tau_minus`,
-    `tau_y` (of o1, o2) in ms; `nearest`: a spike sets its traces to 1 instead of adding 1.
+    `tau_y` (of o1, o2) in ms; `nearest`: a spike sets its traces to 1 instead of adding 1;
+    `source`: where the numbers come from, for `tripartite.summary`.
 
     **Raises:** `ValueError` for a negative amplitude or a time constant that is not positive.
     """
 
-    pair_potentiation: Parameter = parameter(0.0, "1", source=_PFISTER)
-    triplet_potentiation: Parameter = parameter(6.5e-3, "1", source=_PFISTER)
-    pair_depression: Parameter = parameter(7.1e-3, "1", source=_PFISTER)
-    triplet_depression: Parameter = parameter(0.0, "1", source=_PFISTER)
-    tau_plus: Parameter = parameter(16.8, "ms", positive=True, source=_PFISTER)
-    tau_x: Parameter = parameter(101.0, "ms", positive=True, source=f"{_PFISTER}; unused there")
-    tau_minus: Parameter = parameter(33.7, "ms", positive=True, source=_PFISTER)
-    tau_y: Parameter = parameter(114.0, "ms", positive=True, source=_PFISTER)
+    pair_potentiation: Parameter = parameter(0.0, "1")
+    triplet_potentiation: Parameter = parameter(6.5e-3, "1")
+    pair_depression: Parameter = parameter(7.1e-3, "1")
+    triplet_depression: Parameter = parameter(0.0, "1")
+    tau_plus: Parameter = parameter(16.8, "ms", positive=True)
+    tau_x: Parameter = parameter(101.0, "ms", positive=True)
+    tau_minus: Parameter = parameter(33.7, "ms", positive=True)
+    tau_y: Parameter = parameter(114.0, "ms", positive=True)
     nearest: bool = eqx.field(static=True, default=False)
+    source: str = eqx.field(static=True, default=_PFISTER)
 
     def __check_init__(self) -> None:
         _check_amplitudes(
@@ -180,6 +182,7 @@ def visual_cortex(*, full: bool = False) -> TripletSTDP:
             pair_depression=7e-3,
             triplet_depression=2.3e-4,
             tau_y=125.0,
+            source=_PFISTER.replace("minimal", "full"),
         )
     return TripletSTDP()
 
@@ -192,6 +195,7 @@ def hippocampus() -> TripletSTDP:
         pair_depression=3.0e-3,
         tau_y=48.0,
         nearest=True,
+        source="Pfister & Gerstner 2006, hippocampal culture, nearest, minimal",
     )
 
 

@@ -11,7 +11,8 @@ from tripartite.core import Cleft, Parameter, Relaxation, as_cleft, has_jump, pa
 from tripartite.synapses.base import AbstractLinearSynapse, AbstractSynapse, require_range
 from tripartite.synapses.smooth_spikes import SmoothSpikes
 
-CHAPTER = "Stimberg et al. 2019, Brian 2 chapter of Computational Glioscience, table of parameters"
+# Modeling neuron-glia interactions with the Brian 2 simulator, in Computational Glioscience.
+CHAPTER = "Stimberg et al. 2019, table of parameters"
 
 
 class TsodyksMarkramState(NamedTuple):
