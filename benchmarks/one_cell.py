@@ -173,7 +173,10 @@ def best_of_each(rows):
     if "tripartite" not in best:
         return ""
     ours, setting = best.pop("tripartite")
-    lines = [[w, s, number(v), number(v / ours, 3)] for w, (v, s) in best.items() if w != "C"]
+    best.pop("C", None)
+    if not best:
+        return ""
+    lines = [[w, s, number(v), number(v / ours, 3)] for w, (v, s) in best.items()]
     return f"\nEach peer's best setting against ours ({setting}, {number(ours)} ms):\n" + table(
         ["peer", "setting", "ms", "times ours"], lines
     )

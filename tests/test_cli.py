@@ -162,6 +162,16 @@ def test_bench_writes_what_it_was_asked_for(table, tmp_path):
     assert "tripartite" in found["environment"]
 
 
+def test_an_interrupted_bench_keeps_the_tables_it_has(table, monkeypatch, tmp_path):
+    def interrupt(full, rounds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(bench.TABLES, "other", interrupt)
+    path = tmp_path / "bench.json"
+    assert cli.main(["bench", "--json", str(path)]) == cli.INTERRUPTED
+    assert [t["title"] for t in json.loads(path.read_text())["tables"]] == ["A table"]
+
+
 def test_what_bench_times_is_compiled_and_right():
     """What a line of the tables is made of: compiled, timed, and right."""
     setting = {"scheme": "symmetric", "flow": "Pade", "dt": 0.05}

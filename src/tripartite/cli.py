@@ -162,22 +162,25 @@ def _positive(text: str) -> int:
 
 
 def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    tables = []
-    for name, measure in bench.TABLES.items():
-        if name not in (options.only or bench.TABLES):
-            continue
-        table = measure(options.full, options.rounds)
-        rows = bench.markdown_table(table.header, table.lines)
-        sys.stdout.write(f"\n{table.title}\n{textwrap.fill(table.note, 100)}\n\n{rows}")
-        sys.stdout.flush()
-        tables.append(asdict(table))
+    tables, status = [], 0
+    try:
+        for name, measure in bench.TABLES.items():
+            if name not in (options.only or bench.TABLES):
+                continue
+            table = measure(options.full, options.rounds)
+            rows = bench.markdown_table(table.header, table.lines)
+            sys.stdout.write(f"\n{table.title}\n{textwrap.fill(table.note, 100)}\n\n{rows}")
+            sys.stdout.flush()
+            tables.append(asdict(table))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     where = bench.machine() | bench.versions()
     sys.stdout.write("\n" + textwrap.fill(", ".join(f"{k} {v}" for k, v in where.items()), 100))
     sys.stdout.write("\n")
     if options.json is not None:
         found = {"environment": where, "tables": tables}
         options.json.write_text(json.dumps(found, indent=2) + "\n")
-    return 0
+    return status
 
 
 def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:
