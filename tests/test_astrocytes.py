@@ -1,5 +1,6 @@
 """Astrocytes one at a time against SciPy: rests, Hopf points, cycles, response classes, errors."""
 
+import dataclasses
 import functools
 
 import chex
@@ -346,3 +347,11 @@ BAD = {
 def test_bad_input(message):
     with pytest.raises(ValueError, match=message):
         BAD[message]()
+
+
+def test_no_default_is_made_before_the_precision_is_chosen():
+    kinds = [x for x in vars(ast).values() if isinstance(x, type) and issubclass(x, eqx.Module)]
+    assert len(kinds) > 15
+    for kind in kinds:
+        for field in dataclasses.fields(kind):
+            assert not isinstance(field.default, eqx.Module), f"{kind.__name__}.{field.name}"

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
@@ -71,7 +72,7 @@ class GliotransmitterRelease(AbstractAstrocyte):
     """
 
     astrocyte: AbstractAstrocyte
-    vesicles: Vesicles = Vesicles()
+    vesicles: Vesicles = eqx.field(default_factory=Vesicles)
 
     def init(self) -> ReleaseState:
         """All vesicles ready, none released; armed if calcium starts below the threshold."""
@@ -166,7 +167,7 @@ class SmoothRelease(AbstractAstrocyte):
     """
 
     astrocyte: AbstractAstrocyte
-    vesicles: Vesicles = Vesicles()
+    vesicles: Vesicles = eqx.field(default_factory=Vesicles)
     width: Parameter = parameter(0.02, "uM", positive=True)
 
     def __check_init__(self) -> None:
