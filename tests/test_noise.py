@@ -116,6 +116,33 @@ def test_a_noisy_model_conforms_and_a_wrong_unit_of_noise_does_not():
     assert "diffusion.x does not follow a change of units" in str(tp.testing.check(Wrong()))
 
 
+def test_noise_that_is_not_finite_or_not_spread_does_not_conform():
+    class Root(AbstractRelaxation):
+        tau: Parameter = parameter(4.0, "ms")
+
+        def init(self):
+            return Level(jnp.ones_like(self.tau))
+
+        def units(self):
+            return Level("1")
+
+        def relax(self, t, y, u):
+            return Relaxation(Level(1.0 / self.tau), Level(1.0 / self.tau))
+
+        def diffusion(self, t, y, u):
+            return Level(jnp.sqrt(jnp.abs(y.x) / self.tau))
+
+    class Pair(AbstractRelaxation):
+        tau: Parameter = parameter(4.0, "ms")
+        init, units, relax = Root.init, Root.units, Root.relax
+
+        def diffusion(self, t, y, u):
+            return Level(jnp.stack([y.x, y.x]) / jnp.sqrt(self.tau))
+
+    assert "the first derivative of diffusion.x is not finite" in str(tp.testing.check(Root()))
+    assert "diffusion.x is float64[2], its state float64[]" in str(tp.testing.check(Pair()))
+
+
 def test_noise_needs_a_key_and_a_step_and_nothing_else_takes_a_key(key):
     with pytest.raises(ValueError, match=r"Drifting is noisy.*needs a key and a fixed step"):
         tp.simulate(Drifting(), t1=5.0, dt=DT)
