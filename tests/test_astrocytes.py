@@ -26,7 +26,8 @@ def distance_from_rest(model, y, u=None):
     def slope(x):
         return jax.flatten_util.ravel_pytree(model.vector_field(0.0, rebuild(x), u))[0]
 
-    return float(jnp.max(jnp.abs(jnp.linalg.solve(jax.jacfwd(slope)(flat), slope(flat)))))
+    newton = jax.jit(lambda x: jnp.linalg.solve(jax.jacfwd(slope)(x), slope(x)))
+    return float(jnp.max(jnp.abs(newton(flat))))
 
 
 def state(kind, *values):
@@ -235,7 +236,7 @@ def test_four_classes_of_response():
 
 
 ORDERS = {
-    "LiRinzel": (ast.LiRinzel, 0.5),
+    "LiRinzel": pytest.param(ast.LiRinzel, 0.5, marks=pytest.mark.slow),
     "GChI": (ast.StimbergFigure2, 5.0),
     "Handy": (ast.Handy, 0.3),
     "ChI": pytest.param(ast.DePittaAM, 2.5, marks=pytest.mark.slow),
@@ -265,14 +266,16 @@ def ring_of_three():
 
 CHECKED = {
     "LiRinzel": ast.LiRinzel,
-    "ChI": ast.DePittaFM,
+    "ChI": pytest.param(ast.DePittaFM, marks=pytest.mark.slow),
     "GChI": ast.StimbergFigure2,
-    "Handy": ast.Handy,
-    "Ullah": ast.Ullah,
+    "Handy": pytest.param(ast.Handy, marks=pytest.mark.slow),
+    "Ullah": pytest.param(ast.Ullah, marks=pytest.mark.slow),
     "NEST": ast.NESTAstrocyte,
     "release": lambda: ast.GliotransmitterRelease(ast.StimbergFigure3()),
-    "smooth release": lambda: ast.SmoothRelease(ast.StimbergFigure3()),
-    "stochastic": lambda: ast.StochasticGate(ast.LiRinzel()),
+    "smooth release": pytest.param(
+        lambda: ast.SmoothRelease(ast.StimbergFigure3()), marks=pytest.mark.slow
+    ),
+    "stochastic": pytest.param(lambda: ast.StochasticGate(ast.LiRinzel()), marks=pytest.mark.slow),
     "uptake": lambda: ast.GlutamateUptake(transport=1.0),
     "clearance": pytest.param(ast.PotassiumClearance, marks=pytest.mark.slow),
     "ring": pytest.param(ring_of_three, marks=pytest.mark.slow),

@@ -154,7 +154,9 @@ BAD = {
         ast.StochasticGate(ast.GChI())
     ),
     r"a ring needs at least three cells, got 2": lambda: ast.ring(2),
-    r"glutamate has shape \(3,\) and the network 2 cells": lambda: tp.simulate(network_of(), np.zeros(3), t1=10.0, dt=1.0),
+    r"glutamate has shape \(3,\) and the network 2 cells": lambda: tp.simulate(
+        network_of(), np.zeros(3), t1=10.0, dt=1.0
+    ),
     r"glutamate must not be negative, got -1.0 uM": lambda: ast.drive(glutamate=np.array([0, -1])),
     r"takes leaks of": lambda: ast.balanced(
         ast.PumpedMembrane(ast.SodiumPotassiumPump(0.0), ast.InwardRectifier(), -80.0),
@@ -260,6 +262,7 @@ def test_potassium_returns_to_rest_and_kir_buffers_it():
     assert np.max(without.k_cleft) - k[0] > 2.0 * (np.max(k) - k[0])
 
 
+@pytest.mark.slow
 def test_the_closed_system_runs_in_float32_and_has_gradients():
     def peak(strength):
         model = eqx.tree_at(lambda m: m.glia.pump.strength, ast.PotassiumClearance(), strength)

@@ -40,7 +40,7 @@ CASES = {
     ),
     "LiRinzel": pytest.param(lambda: alone(ast.LiRinzel()), 0.5, 1500.0, marks=SLOW),
     "ChI": pytest.param(lambda: alone(ast.DePittaAM()), 2.5, 1500.0, marks=SLOW),
-    "Handy": (lambda: alone(ast.Handy()), 0.3, 1500.0),
+    "Handy": pytest.param(lambda: alone(ast.Handy()), 0.3, 1500.0, marks=SLOW),
     "Ullah": pytest.param(lambda: alone(ast.Ullah()), 1e-3, 1500.0, marks=SLOW),
     "NEST": pytest.param(
         lambda: alone(ast.NESTAstrocyte(jump_size=1.0)),

@@ -16,6 +16,7 @@ import astrocyte_oracles as oracles
 import tripartite as tp
 from tripartite import astrocytes as ast
 from tripartite.core import units
+from tripartite.solvers import AllAtOnceExponential
 
 DATA = Path(__file__).parent / "data"
 PEERS = Path(__file__).parent / "peers"
@@ -32,6 +33,13 @@ def periodic_glutamate():
     return ast.drive(glutamate=ast.Transients(500.0, times, 40.0 * units.per_second))
 
 
+@functools.cache
+def our_figure_2():
+    """The record of the deterministic cell, every 10 ms for 30 s."""
+    run = functools.partial(tp.simulate, t1=30_000.0, dt=2.0, save_every=10.0)
+    return run(ast.StimbergFigure2(), periodic_glutamate()).ys
+
+
 def maxima(ts, c):
     """Time and height of each maximum, through a parabola."""
     k = np.flatnonzero((c[1:-1] > c[:-2]) & (c[1:-1] >= c[2:])) + 1
@@ -41,33 +49,31 @@ def maxima(ts, c):
 
 
 def test_figure_2():
-    cell = ast.StimbergFigure2()
-    sol = tp.simulate(cell, periodic_glutamate(), t1=30_000.0, dt=2.0, save_every=10.0)
+    ys = our_figure_2()
     ts = np.arange(0.0, 30.005, 0.01)
     gamma, ip3, c, _ = oracles.figure_2()(ts)
-    when, height = maxima(ts, np.asarray(sol.ys["calcium"]))
+    when, height = maxima(ts, np.asarray(ys["calcium"]))
     expected_when, expected_height = maxima(ts, c)
     np.testing.assert_allclose(when, expected_when, atol=0.02)
     np.testing.assert_allclose(height, expected_height, rtol=5e-3)
     # As printed; h, which Gamma and IP3 drive, is then right, too.
     np.testing.assert_allclose(expected_when[:2], [3.146, 4.526], atol=2e-3)
     np.testing.assert_allclose(expected_height[:2], [1.1584, 0.7400], atol=1e-4)
-    tops = [float(jnp.max(sol.ys[name])) for name in ("receptors", "ip3")]
+    tops = [float(jnp.max(ys[name])) for name in ("receptors", "ip3")]
     np.testing.assert_allclose(tops, [0.94160, 2.2414], rtol=1e-3)
     np.testing.assert_allclose(tops, [gamma.max(), ip3.max()], rtol=1e-3)
-    assert float(jnp.min(sol.ys["h"])) == pytest.approx(0.55899, abs=1e-4)
+    assert float(jnp.min(ys["h"])) == pytest.approx(0.55899, abs=1e-4)
 
 
 def test_figure_2_in_brian_2():
     ts, *theirs = frozen("brian2_astrocyte")["figure_2"]
-    cell = ast.StimbergFigure2()
-    sol = tp.simulate(cell, periodic_glutamate(), t1=30_000.0, dt=2.0, save_every=10.0)
+    ys = our_figure_2()
     names = ("receptors", "ip3", "calcium", "h")
     # A pulse meets Brian 2's fourth stage one step early, with weight 1/6: 150 /s x 1 ms / 6.
     for name, other, bound in zip(names, theirs, (0.026, 0.004, 0.002, 2e-4), strict=True):
-        np.testing.assert_allclose(sol.ys[name][: len(ts)], other, rtol=0, atol=bound)
+        np.testing.assert_allclose(ys[name][: len(ts)], other, rtol=0, atol=bound)
     for found, other in zip(
-        *(maxima(ts, np.asarray(x)[: len(ts)]) for x in (sol.ys["calcium"], theirs[2])), strict=True
+        *(maxima(ts, np.asarray(x)[: len(ts)]) for x in (ys["calcium"], theirs[2])), strict=True
     ):
         np.testing.assert_allclose(found, other, rtol=5e-3)
 
@@ -95,6 +101,11 @@ def test_the_two_senses_of_the_noise_differ():
     assert np.mean(theirs["stratonovich"][4]) > 1.2 * np.mean(theirs["ito"][4])
 
 
+@functools.cache
+def our_figure_3(bias):
+    return figure_3(bias)
+
+
 def figure_3(bias, wrap=ast.GliotransmitterRelease, **settings):
     model = wrap(ast.StimbergFigure3(bias), **settings)
     return tp.simulate(model, None, t1=16_500.0, dt=1.0).ys
@@ -102,7 +113,7 @@ def figure_3(bias, wrap=ast.GliotransmitterRelease, **settings):
 
 @pytest.mark.parametrize(("bias", "printed"), [(0.8, [2.0846]), (1.25, [1.0589, 10.3418])])
 def test_figure_3(bias, printed):
-    found = figure_3(bias)
+    found = our_figure_3(bias)
     g = np.asarray(found["gliotransmitter"])
     k = np.flatnonzero(np.diff(g) > 1.0) + 1
     times = k / 1000.0
@@ -122,7 +133,7 @@ def test_figure_3(bias, printed):
 @pytest.mark.parametrize(("bias", "printed"), [(0.8, 0.76080), (1.25, 0.92219)])
 def test_presynaptic_receptors_after_the_releases(bias, printed):
     # dGamma/dt = O_G G (1 - Gamma) - Omega_G Gamma for G = sum of g exp(-60 (t - s)), by SciPy.
-    g = np.asarray(figure_3(bias)["gliotransmitter"])
+    g = np.asarray(our_figure_3(bias)["gliotransmitter"])
     k = np.flatnonzero(np.diff(g) > 1.0) + 1
 
     def slope(t, y):
@@ -135,7 +146,7 @@ def test_presynaptic_receptors_after_the_releases(bias, printed):
 
 
 def test_released_and_ready_relax_exactly():
-    found = figure_3(0.8)
+    found = our_figure_3(0.8)
     g, x = (np.asarray(found[name]) for name in ("gliotransmitter", "ready"))
     k = int(np.argmax(g))
     since = np.arange(len(g) - k) / 1000.0
@@ -198,7 +209,9 @@ def test_the_jump_has_no_gradient_in_what_only_moves_it():
     def first(strength, wrap):
         source = ast.IP3Source(0.8, strength)
         model = wrap(ast.GChI(source=source, agonist=0.0, ip3_init=0.4))
-        run = tp.simulate(model, None, t1=2_100.0, dt=2.0, record="state")
+        # One evaluation of the rates in a step, which compiles soonest.
+        solver = AllAtOnceExponential()
+        run = tp.simulate(model, None, t1=2_100.0, dt=2.0, solver=solver, record="state")
         return run.ys.transmitter[-1]
 
     at = jnp.asarray(2.0 * units.per_second)
