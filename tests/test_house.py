@@ -33,8 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synapses": {*GRAMMAR, "stimuli", "channels"},
     "networks": MODELS,
     "solvers": GRAMMAR,
-    "failures": {*GRAMMAR, "stimuli"},
-    "simulate": {*GRAMMAR, "stimuli", "solvers", "failures"},
+    "failures": {*GRAMMAR, "stimuli", "solvers"},
+    "planning": {*GRAMMAR, "stimuli", "solvers", "failures"},
+    "simulate": {*GRAMMAR, "stimuli", "solvers", "failures", "planning"},
     "analysis": {*GRAMMAR, "simulate"},
     "summary": GRAMMAR,
     **{use: {*MODELS, *VERBS} for use in USES},
@@ -125,7 +126,7 @@ def imports_run_downhill(source: Source) -> Iterator[str]:
 
 
 def solving_knows_no_concrete_stimulus(source: Source) -> Iterator[str]:
-    if source.part not in {"solvers", "failures", "simulate"}:
+    if source.part not in {"solvers", "failures", "planning", "simulate"}:
         return
     for line, module, names in imports(source):
         for name in names if module == "tripartite.stimuli" else ():

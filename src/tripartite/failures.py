@@ -11,15 +11,20 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractDynamics, prefix_leaves
 from tripartite.core.errors import SolveError, is_concrete
+from tripartite.solvers import Products
 from tripartite.stimuli import AbstractStimulus
 
 
 class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
-    """diffrax's results, and one more."""
+    """diffrax's results, and two more."""
 
     non_finite = (
         "A state became infinite or NaN. Try a smaller dt, or adaptive steps (dt=None), and check "
         "the size of the stimulus."
+    )
+    beyond_flow = (
+        "A step times a decay went beyond what its flow is good for. Take a smaller dt, or "
+        "solvers.Exponential() for that state."
     )
 
 
@@ -28,10 +33,13 @@ def check_result(
     model: AbstractDynamics,
     stimulus: AbstractStimulus,
     y0: PyTree[Array],
+    reached: Products | None,
     *,
     throw: bool,
 ) -> diffrax.Solution:
-    """Adds `non_finite` to the solution's result, and raises if it failed and `throw` is set.
+    """Adds the two results of ours to the solution's, and raises if one failed and `throw` is set.
+
+    `reached` is what an exponential solver recorded of dt * decay.
 
     **Raises:** `SolveError` outside `jit`, with the time; inside, an Equinox run-time error that
     names the state.
@@ -41,18 +49,45 @@ def check_result(
     result = RESULTS.promote(solution.result)
     # A solve that stopped early leaves its final state unset: that is not a divergence.
     result = RESULTS.where(~failed & jnp.any(bad), RESULTS.non_finite, result)
+    over = _over(reached, len(bad)) & ~failed & ~jnp.any(bad)
+    result = RESULTS.where(jnp.any(over), RESULTS.beyond_flow, result)
     solution = eqx.tree_at(lambda s: s.result, solution, result, is_leaf=_is_result)
     if not throw:
         return solution
     names = state_names(model, y0)
-    if is_concrete(bad) and is_concrete(failed):
+    if is_concrete(bad) and is_concrete(failed) and is_concrete(over):
+        if reached is not None and bool(jnp.any(over)):
+            raise SolveError(_over_report(model, names, reached, np.asarray(over)))
         if bool(failed) or bool(jnp.any(bad)):
             raise SolveError(_report(solution, model, stimulus, names, np.asarray(bad)))
         return solution
     messages = [f"{name} is infinite or NaN at t1. {RESULTS[RESULTS.non_finite]}" for name in names]
     ys = eqx.branched_error_if(solution.ys, ~failed & jnp.any(bad), jnp.argmax(bad), messages)
+    if reached is not None:
+        limits = [f"{name}: {RESULTS[RESULTS.beyond_flow]}" for name in names]
+        ys = eqx.branched_error_if(ys, jnp.any(over), jnp.argmax(over), limits)
     ys = solution.result.error_if(ys, failed)
     return eqx.tree_at(lambda s: s.ys, solution, ys)
+
+
+def _over(reached: Products | None, leaves: int) -> Array:
+    """Which leaves went beyond the limit of their flow."""
+    if reached is None:
+        return jnp.zeros(leaves, bool)
+    limits = [flow.limit for flow in reached.flows]
+    return reached.largest > jnp.asarray(limits, reached.largest.dtype)
+
+
+def _over_report(
+    model: AbstractDynamics, names: list[str], reached: Products, over: np.ndarray
+) -> str:
+    k = int(np.argmax(over))
+    flow, product = reached.flows[k], float(reached.largest[k])
+    return (
+        f"{type(model).__name__}: dt times the decay of {names[k]} reached {product:.3g}, and "
+        f"{type(flow).__name__}() is good up to {flow.limit:g}. Take a smaller dt (by a factor of "
+        f"{product / flow.limit:.2g}), or solvers.Exponential() for that state."
+    )
 
 
 def _is_result(x: Any) -> bool:

@@ -7,27 +7,14 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite.core import AbstractDynamics, AbstractRelaxation, has_jump, part_name
-from tripartite.core.errors import concrete_float, is_concrete, require_finite
+from tripartite import planning
+from tripartite.core import AbstractDynamics, has_jump, part_name
+from tripartite.core.errors import concrete_float, require_finite
 from tripartite.failures import check_result, state_names
-from tripartite.solvers import (
-    AbstractExponential,
-    ClassicalRK4,
-    FixedSteps,
-    Jumping,
-    Noisy,
-    SymmetricExponential,
-    term_for,
-)
+from tripartite.solvers import products_reached
 from tripartite.stimuli import AbstractStimulus, as_stimulus
-
-# So many records at most where `save_every` is not given.
-_RECORDS = 20_000
-# And at least this often in an adaptive solve (ms): a spike is about 1 ms wide.
-_GRID = 0.1
 
 Record = Callable[[PyTree[Array]], PyTree[Array]] | dict[str, Any] | str | None
 
@@ -61,7 +48,7 @@ def simulate(
     rtol: float = 1e-6,
     atol: float = 1e-6,
     max_steps: int = 1_000_000,
-    adjoint: diffrax.AbstractAdjoint | None = None,
+    adjoint: diffrax.AbstractAdjoint | str | None = None,
     key: PRNGKeyArray | None = None,
     progress: bool = False,
     throw: bool = True,
@@ -85,20 +72,23 @@ def simulate(
     - `solver`: any diffrax solver, or one of `tripartite.solvers`.
     - `rtol`, `atol`: tolerances of an adaptive solve (`atol` in each state's unit).
     - `max_steps`: bound on an adaptive solve's steps.
-    - `adjoint`: how it is differentiated; by default `FixedSteps` or diffrax's recursive
-        checkpointing.
+    - `adjoint`: how it is differentiated: one of diffrax's adjoints, or, with `dt`, the name of
+        one of the ways of `solvers.FixedSteps`: `"by steps"`, `"nested"` (2 sqrt(steps) states in
+        memory) or `"linearised"`. By default what is fastest for the model (`stats["plan"]` says
+        which), and diffrax's recursive checkpointing for adaptive steps.
     - `key`: a JAX key, for a model with noise of its own (a `diffusion`) and for no other.
     - `progress`: prints how far the solve has come.
     - `throw`: raise if the solve fails; otherwise compare `sol.result` with
         `tripartite.RESULTS.successful`.
 
-    **Returns:** diffrax's `Solution`: `ts` in ms, `ys` the record (time first), `result`, and
-    `stats["y1"]`, the state at `t1`, from which another call can go on.
+    **Returns:** diffrax's `Solution`: `ts` in ms, `ys` the record (time first), `result`,
+    `stats["y1"]`, the state at `t1`, from which another call can go on, and `stats["plan"]`, which
+    solver, steps and gradient were picked.
 
     **Raises:** `ValueError` for input that cannot be solved; `core.errors.SolveError` for a solve
     that failed, naming the state, its unit and the time.
     """
-    begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
+    span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
     if not isinstance(model, AbstractDynamics):
@@ -107,46 +97,35 @@ def simulate(
             "for example cells.HodgkinHuxley()."
         )
     y0 = model.init() if y0 is None else y0
-    dtype = _time_dtype(y0)
+    dtype = planning.time_dtype(y0)
     y0 = _checked(model, y0, dtype)
     stimulus = as_stimulus(stimulus, dtype)
     _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
     probe = _probe(record)
     _check_needs(model, dt, key)
     if dt is None:
-        plan = _adaptive(solver, model, stimulus, (begin, end), save_every, rtol, atol, dtype)
-        plan |= {"max_steps": max_steps, "dt0": None}
-        plan["adjoint"] = adjoint or diffrax.RecursiveCheckpointAdjoint()
+        options, save, plan = planning.adaptive(
+            solver, model, stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint
+        )
     else:
-        plan = _fixed(solver, model, (begin, end), concrete_float("dt", dt), save_every, dtype)
-        plan["solver"] = _between_steps(plan["solver"], model, key)
-        plan["adjoint"] = adjoint or plan["adjoint"]
-    save = plan.pop("save")
+        step = concrete_float("dt", dt)
+        options, save, plan = planning.fixed(
+            solver, model, stimulus, y0, span, step, save_every, adjoint, key
+        )
     subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
     solution = diffrax.diffeqsolve(
         t0=jnp.asarray(begin, dtype),
         t1=jnp.asarray(end, dtype),
         y0=y0,
         args=(model, stimulus),
-        saveat=diffrax.SaveAt(subs=subs),
+        saveat=diffrax.SaveAt(subs=subs, solver_state=dt is not None),
         throw=False,
         progress_meter=diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
-        **plan,
+        **options,
     )
-    solution = _flattened(solution)
-    return check_result(solution, model, stimulus, y0, throw=throw)
-
-
-def _time_dtype(y0: PyTree[Array]) -> Any:
-    """Time takes the state's precision, so that no vector field has to cast it."""
-    dtypes = {leaf.dtype for leaf in jax.tree.leaves(y0) if eqx.is_inexact_array(leaf)}
-    if len(dtypes) != 1:
-        raise ValueError(
-            "the state must have floating-point leaves of one dtype, got "
-            f"{sorted(map(str, dtypes))}: make it from the parameters, or cast it with "
-            "tripartite.astype."
-        )
-    return dtypes.pop()
+    reached = products_reached(options["solver"], solution.solver_state, y0)
+    solution = _flattened(solution, plan)
+    return check_result(solution, model, stimulus, y0, reached, throw=throw)
 
 
 def _checked(model: AbstractDynamics, y0: PyTree[Array], dtype: Any) -> PyTree[Array]:
@@ -228,15 +207,6 @@ def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | 
         )
 
 
-def _between_steps(
-    solver: diffrax.AbstractSolver, model: AbstractDynamics, key: PRNGKeyArray | None
-) -> diffrax.AbstractSolver:
-    """The solver with what the model does after each step: its noise, then its jump."""
-    if key is not None:
-        solver = Noisy(solver, key)
-    return Jumping(solver) if has_jump(model) else solver
-
-
 def _probe(record: Record) -> _Probe:
     if record is None:
         return _Probe(True, None)
@@ -252,126 +222,15 @@ def _probe(record: Record) -> _Probe:
     )
 
 
-def _fixed(
-    solver: diffrax.AbstractSolver | None,
-    model: AbstractDynamics,
-    span: tuple[float, float],
-    dt: float,
-    save_every: float | None,
-    dtype: Any,
-) -> dict[str, Any]:
-    steps = _count(span, dt, dtype)
-    every = max(1, -(-steps // _RECORDS))
-    if save_every is not None:
-        every = _whole(concrete_float("save_every", save_every) / dt)
-    if every < 1:
-        raise ValueError(
-            f"save_every must be a whole number of steps, got {save_every} ms with dt = {dt} ms: "
-            f"give a multiple of {dt} ms."
-        )
-    if solver is None:
-        solver = SymmetricExponential() if isinstance(model, AbstractRelaxation) else ClassicalRK4()
-    terms = term_for(model, solver)
-    return {
-        "terms": terms,
-        "solver": solver,
-        "stepsize_controller": diffrax.ConstantStepSize(),
-        "adjoint": FixedSteps(steps, dt),
-        "dt0": jnp.asarray(dt, dtype),
-        "max_steps": steps,
-        "save": {"t0": True, "steps": min(every, steps), "t1": True},
-    }
-
-
-def _count(span: tuple[float, float], dt: float, dtype: Any) -> int:
-    begin, end = span
-    if dt <= 0:
-        raise ValueError(f"dt must be positive, got {dt} ms.")
-    spacing = float(np.spacing(np.asarray(max(abs(begin), abs(end)), dtype)))
-    if dt < 2 * spacing:
-        raise ValueError(
-            f"dt = {dt} ms is below the spacing of {np.dtype(dtype).name} numbers at {end} ms, "
-            f"{spacing:.3g} ms: take a larger dt, solve in pieces from t0 = 0, or use float64."
-        )
-    steps = _whole((end - begin) / dt)
-    if steps < 1:
-        raise ValueError(
-            f"t1 - t0 = {end - begin} ms must be a whole number of steps of dt = {dt} ms: take "
-            f"dt = {(end - begin) / max(1, round((end - begin) / dt)):.12g} or move t1."
-        )
-    return steps
-
-
-def _whole(ratio: float) -> int:
-    """`ratio` if it is a whole number to about nine digits, else 0."""
-    nearest = round(ratio)
-    return nearest if abs(ratio - nearest) <= 1e-9 * max(1.0, abs(ratio)) else 0
-
-
-def _adaptive(
-    solver: diffrax.AbstractSolver | None,
-    model: AbstractDynamics,
-    stimulus: AbstractStimulus,
-    span: tuple[float, float],
-    save_every: float | None,
-    rtol: float,
-    atol: float,
-    dtype: Any,
-) -> dict[str, Any]:
-    if isinstance(solver, AbstractExponential):
-        raise ValueError(
-            f"{type(solver).__name__} takes fixed steps: pass dt=, or choose a solver with an "
-            "error estimate such as diffrax.Tsit5()."
-        )
-    begin, end = span
-    if save_every is not None and concrete_float("save_every", save_every) <= 0:
-        raise ValueError(f"save_every must be positive, got {save_every} ms.")
-    spacing = max(_GRID, (end - begin) / _RECORDS) if save_every is None else save_every
-    intervals = max(1, int(np.floor((end - begin) / spacing * (1 + 1e-12))))
-    ts = begin + spacing * np.arange(intervals + 1)
-    if ts[-1] < end - 1e-9 * spacing:
-        ts = np.append(ts, end)
-    solver = diffrax.Tsit5() if solver is None else solver
-    return {
-        "terms": term_for(model, solver),
-        "solver": solver,
-        "stepsize_controller": _controller(stimulus, span, rtol, atol, dtype),
-        "save": {"ts": jnp.asarray(np.minimum(ts, end), dtype)},
-    }
-
-
-@eqx.filter_jit
-def _jumps(stimulus: AbstractStimulus) -> Array:
-    """The times of the jumps, compiled as the solve is.
-
-    A product and a sum, fused or not, may differ in the last bit, and then a step that starts at a
-    jump reads the input from before it.
-    """
-    return stimulus.jumps()
-
-
-def _controller(
-    stimulus: AbstractStimulus, span: tuple[float, float], rtol: float, atol: float, dtype: Any
-) -> diffrax.AbstractStepSizeController:
-    controller = diffrax.PIDController(rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype))
-    jumps = jnp.asarray(_jumps(stimulus), dtype)
-    if is_concrete(jumps):
-        inside = np.unique(np.asarray(jumps))
-        jumps = jnp.asarray(inside[(inside > span[0]) & (inside < span[1])], dtype)
-    else:
-        jumps = jnp.sort(jumps)
-    if jumps.size == 0:
-        return controller
-    return diffrax.ClipStepSizeController(controller, jump_ts=jumps)
-
-
-def _flattened(solution: diffrax.Solution) -> diffrax.Solution:
+def _flattened(solution: diffrax.Solution, plan: planning.Plan) -> diffrax.Solution:
     """`ts` and `ys` of the record alone; the state and time reached go to `stats`."""
     ts: Any = solution.ts
     ys: Any = solution.ys
     final = jax.tree.map(lambda x: x[0], ys["end"])
+    stats = solution.stats | {"y1": final, "reached": ts["end"][0], "plan": plan}
     return eqx.tree_at(
-        lambda s: (s.ts, s.ys, s.stats),
+        lambda s: (s.ts, s.ys, s.stats, s.solver_state),
         solution,
-        (ts["record"], ys["record"], solution.stats | {"y1": final, "reached": ts["end"][0]}),
+        (ts["record"], ys["record"], stats, None),
+        is_leaf=lambda x: x is None,
     )

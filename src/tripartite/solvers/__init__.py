@@ -3,25 +3,38 @@
 from tripartite.solvers.exponential import (
     AbstractExponential,
     AllAtOnceExponential,
+    Products,
     SequentialExponential,
     SymmetricExponential,
+    products_reached,
 )
-from tripartite.solvers.fixed_steps import FixedSteps
+from tripartite.solvers.fixed_steps import GRADIENTS, FixedSteps
+from tripartite.solvers.flows import AbstractFlow, CrankNicolson, Exponential, Pade, flows_of
 from tripartite.solvers.jumping import Jumping
+from tripartite.solvers.linearised import is_mapped
 from tripartite.solvers.noisy import Noisy
 from tripartite.solvers.runge_kutta import ClassicalRK4
 from tripartite.solvers.terms import ExactStep, RelaxationTerm, term_for
 
 __all__ = [
+    "GRADIENTS",
     "AbstractExponential",
+    "AbstractFlow",
     "AllAtOnceExponential",
     "ClassicalRK4",
+    "CrankNicolson",
     "ExactStep",
+    "Exponential",
     "FixedSteps",
     "Jumping",
     "Noisy",
+    "Pade",
+    "Products",
     "RelaxationTerm",
     "SequentialExponential",
     "SymmetricExponential",
+    "flows_of",
+    "is_mapped",
+    "products_reached",
     "term_for",
 ]

@@ -2,38 +2,63 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import diffrax
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import Relaxation
-from tripartite.core.numerics import exponential_weights
+from tripartite.solvers.flows import AbstractFlow, Exponential, flows_of
 from tripartite.solvers.terms import RelaxationTerm
+from tripartite.solvers.wrapped import AbstractAfterStep
 
 
-def _flow(y: Array, drive: Array, decay: Array, dt: Array) -> Array:
-    """`dy/dt = drive - decay y` over `dt`, exactly for constant coefficients."""
-    survival, weight = exponential_weights(decay * dt)
-    return y * survival + drive * (dt * weight)
+def _moves(found: Relaxation, block: int | None) -> list[bool]:
+    """Which leaves belong to `block` (`None`: to any)."""
+    return [k is not None and block in (None, k) for k in found.blocks]
 
 
-def _advance(y: PyTree[Array], found: Relaxation, block: int | None, dt: Array) -> PyTree[Array]:
-    """Moves the leaves of one block (`None`: of every block) by `dt`."""
+Motion = Callable[..., Array]
+
+
+def _advance(
+    y: PyTree[Array],
+    found: Relaxation,
+    flows: list[AbstractFlow],
+    moves: list[bool],
+    dt: Array,
+    motion: Motion,
+) -> PyTree[Array]:
+    """Moves the leaves of one block by `dt`."""
     leaves, structure = jax.tree.flatten(y)
-    moved = [
-        _flow(x, a, b, dt) if k is not None and block in (None, k) else x
-        for x, a, b, k in zip(
-            leaves,
-            jax.tree.leaves(found.drive),
-            jax.tree.leaves(found.decay),
-            found.blocks,
-            strict=True,
-        )
-    ]
+    drives, decays = jax.tree.leaves(found.drive), jax.tree.leaves(found.decay)
+    rows = zip(leaves, drives, decays, flows, moves, strict=True)
+    moved = [motion(flow, x, a, b, dt) if moving else x for x, a, b, flow, moving in rows]
     return jax.tree.unflatten(structure, moved)
+
+
+def _motion(share: float, before: float) -> Motion:
+    """A whole substep, or a half of a split one: the first if nothing was done before it."""
+    if share == 1.0:
+        return lambda flow, *x: flow(*x)
+    if before == 0.0:
+        return lambda flow, *x: flow.first_half(*x)
+    return lambda flow, *x: flow.second_half(*x)
+
+
+def _reached(
+    largest: Array, found: Relaxation, flows: list[AbstractFlow], moves: list[bool], dt: Array
+) -> Array:
+    """The largest dt * decay so far of each leaf whose flow has a limit, else 0."""
+    decays = jax.tree.leaves(found.decay)
+    now = [
+        jnp.max(b * dt) if moving and flow.limit < float("inf") else jnp.zeros_like(largest[0])
+        for b, flow, moving in zip(decays, flows, moves, strict=True)
+    ]
+    return jnp.maximum(largest, jax.lax.stop_gradient(jnp.stack(now)))
 
 
 class AbstractExponential(diffrax.AbstractSolver):
@@ -42,6 +67,10 @@ class AbstractExponential(diffrax.AbstractSolver):
     Coefficients are read at the middle of each substep in time. Where they contain the block's own
     state, a half-step predictor evaluates them in the middle of the substep in state, too, which
     keeps second order; where they do not, the compiler removes it.
+
+    **Arguments:** `midpoint` whether to do so; `flow` how each leaf relaxes: by default
+    `solvers.Exponential()` for all, or a tree prefix of the state, such as
+    `cells.ConductanceState(v=solvers.CrankNicolson(), gates=solvers.Pade())`.
     """
 
     term_structure: ClassVar[type] = RelaxationTerm
@@ -49,14 +78,18 @@ class AbstractExponential(diffrax.AbstractSolver):
         diffrax.LocalLinearInterpolation
     )
     midpoint: eqx.AbstractVar[bool]
+    flow: eqx.AbstractVar[PyTree[AbstractFlow]]
 
     @abc.abstractmethod
     def substeps(self, blocks: list[int]) -> list[tuple[int | None, float]]:
         """`(block, share of the step)` in order; a block of `None` moves all of them at once."""
 
-    def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> None:
-        """No solver state."""
-        return None
+    def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Array | None:
+        """The largest dt * decay of each leaf, if some flow has a limit to it."""
+        flows = flows_of(self.flow, y0)
+        if all(flow.limit == float("inf") for flow in flows):
+            return None
+        return jnp.zeros(len(flows), jnp.result_type(t0))
 
     def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
         """The term's `Relaxation`."""
@@ -69,21 +102,42 @@ class AbstractExponential(diffrax.AbstractSolver):
         t1: Any,
         y0: PyTree[Array],
         args: Any,
-        solver_state: None,
+        solver_state: Array | None,
         made_jump: Any,
-    ) -> tuple[PyTree[Array], None, dict[str, Any], None, diffrax.RESULTS]:
+    ) -> tuple[PyTree[Array], None, dict[str, Any], Array | None, diffrax.RESULTS]:
         """One step of `terms.contr(t0, t1)` ms."""
         dt = terms.contr(t0, t1)
         found = eqx.filter_eval_shape(terms.vf, t0, y0, args)
+        flows = flows_of(self.flow, y0)
         y, gone = y0, dict.fromkeys((*found.blocks, None), 0.0)
         for block, share in self.substeps(sorted({k for k in found.blocks if k is not None})):
             middle = t0 + dt * (gone[block] + share / 2)
+            motion = _motion(share, gone[block])
             gone[block] += share
-            now = terms.vf(middle, y, args)
+            now, moves = terms.vf(middle, y, args), _moves(found, block)
             if self.midpoint:
-                now = terms.vf(middle, _advance(y, now, block, dt * (share / 2)), args)
-            y = _advance(y, now, block, dt * share)
-        return y, None, {"y0": y0, "y1": y}, None, diffrax.RESULTS.successful
+                half = _advance(y, now, flows, moves, dt * (share / 2), _motion(1.0, 0.0))
+                now = terms.vf(middle, half, args)
+            y = _advance(y, now, flows, moves, dt * share, motion)
+            if solver_state is not None:
+                solver_state = _reached(solver_state, now, flows, moves, dt)
+        return y, None, {"y0": y0, "y1": y}, solver_state, diffrax.RESULTS.successful
+
+
+class Products(NamedTuple):
+    """The largest dt * decay of each leaf in a solve (0: not bounded), and the leaves' flows."""
+
+    largest: Array
+    flows: list[AbstractFlow]
+
+
+def products_reached(solver: Any, solver_state: Any, y0: PyTree[Array]) -> Products | None:
+    """What an exponential solver recorded, if a flow of it has a limit; else `None`."""
+    while isinstance(solver, AbstractAfterStep):
+        solver, solver_state = solver.solver, solver.inner_state(solver_state)
+    if not isinstance(solver, AbstractExponential) or solver_state is None:
+        return None
+    return Products(solver_state, flows_of(solver.flow, y0))
 
 
 class SymmetricExponential(AbstractExponential):
@@ -94,6 +148,7 @@ class SymmetricExponential(AbstractExponential):
     """
 
     midpoint: bool = eqx.field(static=True, default=True)
+    flow: PyTree[AbstractFlow] = Exponential()
 
     def order(self, terms: Any) -> int:
         """2."""
@@ -114,6 +169,7 @@ class SequentialExponential(AbstractExponential):
     """
 
     midpoint: bool = eqx.field(static=True, default=True)
+    flow: PyTree[AbstractFlow] = Exponential()
 
     def order(self, terms: Any) -> int:
         """1."""
@@ -132,6 +188,7 @@ class AllAtOnceExponential(AbstractExponential):
     """
 
     midpoint: bool = eqx.field(static=True, default=False)
+    flow: PyTree[AbstractFlow] = Exponential()
 
     def order(self, terms: Any) -> int:
         """1."""

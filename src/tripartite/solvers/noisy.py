@@ -36,6 +36,10 @@ class Noisy(AbstractAfterStep):
         """The wrapped solver's state, and the number of the step."""
         return self.solver.init(terms, t0, t1, y0, args), jnp.zeros((), jnp.uint32)
 
+    def inner_state(self, solver_state: Any) -> Any:
+        """Without the number of the step."""
+        return solver_state[0]
+
     def step(
         self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any, solver_state: Any, made_jump: Any
     ) -> Any:

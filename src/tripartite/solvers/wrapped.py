@@ -34,3 +34,7 @@ class AbstractAfterStep(diffrax.AbstractWrappedSolver):
     def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
         """The wrapped solver's."""
         return self.solver.func(terms, t0, y0, args)
+
+    def inner_state(self, solver_state: Any) -> Any:
+        """The part of this solver's own state that is the wrapped solver's."""
+        return solver_state
