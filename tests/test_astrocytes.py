@@ -238,7 +238,7 @@ def test_four_classes_of_response():
 ORDERS = {
     "LiRinzel": pytest.param(ast.LiRinzel, 0.5, marks=pytest.mark.slow),
     "GChI": (ast.StimbergFigure2, 5.0),
-    "Handy": (ast.Handy, 0.3),
+    "Handy": pytest.param(ast.Handy, 0.3, marks=pytest.mark.slow),
     "ChI": pytest.param(ast.DePittaAM, 2.5, marks=pytest.mark.slow),
     "Ullah": pytest.param(ast.Ullah, 1e-4, marks=pytest.mark.slow),
     "release": pytest.param(
@@ -271,7 +271,9 @@ CHECKED = {
     "Handy": pytest.param(ast.Handy, marks=pytest.mark.slow),
     "Ullah": pytest.param(ast.Ullah, marks=pytest.mark.slow),
     "NEST": ast.NESTAstrocyte,
-    "release": lambda: ast.GliotransmitterRelease(ast.StimbergFigure3()),
+    "release": pytest.param(
+        lambda: ast.GliotransmitterRelease(ast.StimbergFigure3()), marks=pytest.mark.slow
+    ),
     "smooth release": pytest.param(
         lambda: ast.SmoothRelease(ast.StimbergFigure3()), marks=pytest.mark.slow
     ),

@@ -235,7 +235,7 @@ def test_the_buffer_binds_what_is_published():
 def after_a_pulse():
     model = ast.PotassiumClearance()
     burst = tp.stimuli.Step(60.0, start=1000.0, stop=2000.0)
-    run = functools.partial(tp.simulate, t1=400_000.0, dt=2.0, save_every=500.0, record="state")
+    run = functools.partial(tp.simulate, t1=240_000.0, dt=2.0, save_every=500.0, record="state")
     without = eqx.tree_at(lambda m: m.glia.rectifier.conductance, model, jnp.asarray(0.0))
     solve = eqx.filter_jit(lambda m: run(m, burst).ys)
     return model, solve(model), solve(without)
