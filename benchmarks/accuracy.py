@@ -104,23 +104,24 @@ def floor(grid, span=100.0):
 def cost_at(points, target):
     """The cost at an error of `target`, and whether it lies beyond what was measured.
 
-    `points` are `(cost, error)`, cost being whatever one pays: milliseconds, steps. Between the
-    cheapest point from which on every dearer one meets the target and the one before it, error is a
-    power of cost; beyond the last, the power of the last two is followed.
+    `points` are `(cost, error)` from the coarsest setting to the finest. From some setting on, all
+    meet the target: between the first of these and the one before it, error is taken as a power of
+    cost, unless a finer one was cheaper still. Beyond the finest the power of the last two is
+    followed.
     """
-    points = sorted((c, e) for c, e in points if math.isfinite(e) and e > 0)
-    if not points:
-        return math.nan, True
+    points = [(c, e) for c, e in points if math.isfinite(e) and e > 0]
     met = len(points)
     while met and points[met - 1][1] <= target:
         met -= 1
+    cheapest = min((cost for cost, _ in points[met:]), default=math.nan)
     if met == 0:
-        return points[0][0], True
+        return cheapest, True
     beyond = met == len(points)
     if beyond and len(points) < 2:
         return math.nan, True
     (c0, e0), (c1, e1) = points[-2:] if beyond else points[met - 1 : met + 1]
-    power = math.log(e1 / e0) / math.log(c1 / c0)
-    if power >= 0:
-        return math.nan, True
-    return c0 * (target / e0) ** (1 / power), beyond
+    power = math.log(e1 / e0) / math.log(c1 / c0) if c1 != c0 else math.inf
+    if not -math.inf < power < 0:
+        return cheapest, beyond
+    between = c0 * (target / e0) ** (1 / power)
+    return (between if beyond else min(between, cheapest)), beyond

@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "run_arbor": "peers",
     "run_brian": "brian",
 }
-ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 WIDE = "--xla_cpu_prefer_vector_width=512"
 
 

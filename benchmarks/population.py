@@ -161,7 +161,7 @@ def text(rows, comparison):
             lines.append([*start, why_not(row), *["-"] * (len(SIZES) + 2)])
             continue
         times = [row.found["times"].get(str(size)) for size in SIZES]
-        cold = times[-1]["cold"] if times[-1] else None
+        cold = times[-1]["cold"] if times[-1] and row.who != "C" else None
         error = row.found["error"]
         shown = [with_spread(t) if gate(row) else "-" for t in times]
         lines.append([*start, number(error, 2), *shown, to_c(row, rows), number(cold)])

@@ -143,7 +143,7 @@ def gradient(found):
         for size in (100, 4096):
             ours = least(best(found, size, scheme))
             c = least(median(row, size, "forward") for row in limit)
-            what = f"gradient, {scheme}, 32 bits, N = {size:,}: ns / C's forward"
+            what = f"gradient, {scheme}, best flow, 32 bits, N = {size:,}: ns / C's forward"
             yield line(what, "<=", bound, ratio(ours, c))
     for size, bound in ((100, 5), (1, 4)):
         theirs = rows_of(found, "Jaxley", "", "float32")

@@ -110,6 +110,8 @@ def test_the_reference_of_cortical_cells_has_the_library_s_equations(load, model
         ([(2.0, 1e-3), (4.0, 1 / 16), (8.0, 1 / 64)], 0.04, 5.0, False),
         # Everything meets the target: the cheapest, and cheaper may do.
         ([(4.0, 1e-3), (8.0, 1e-4)], 0.01, 4.0, True),
+        # A finer setting that was cheaper (an adaptive solver's) is what one would take.
+        ([(4.0, 0.1), (3.0, 1e-3), (5.0, 1e-4)], 0.01, 3.0, False),
         # A run that has lost its spikes has no place.
         ([(1.0, math.inf), (4.0, 1 / 16), (8.0, 1 / 64)], 0.04, 5.0, False),
     ],
