@@ -329,6 +329,8 @@ BAD = {
     r"calcium_init must not be negative, got -0.1 uM": lambda: ast.LiRinzel(calcium_init=-0.1),
     r"ip3_init must not be negative": lambda: ast.GChI(ip3_init=-0.1),
     r"total_init must not be negative": lambda: ast.Handy(total_init=-1.0),
+    r"bias must not be negative, got -0.2 uM": lambda: ast.IP3Source(-0.2),
+    r"Vesicles.share must be below 1, got 1.0": lambda: ast.Vesicles(share=1.0),
     r"jump must not be negative": lambda: ast.Transients(-5.0, [1.0]),
     r"k_glia must not be negative": lambda: ast.PotassiumClearance(k_glia=-1.0),
     r"CalciumStore.pump_half must be positive": lambda: ast.CalciumStore(pump_half=0.0),

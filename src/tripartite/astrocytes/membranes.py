@@ -50,7 +50,7 @@ class SodiumPotassiumPump(AbstractParametrised):
     **Raises:** `ValueError` if an affinity is not positive.
     """
 
-    strength: Parameter = parameter(13.0, "uA/cm2", source="chosen")
+    strength: Parameter = parameter(13.0, "uA/cm2", source="this library's choice")
     half_potassium: Parameter = parameter(5.0 * millimolar, "uM", positive=True, source=_SOURCE)
     half_sodium: Parameter = parameter(10.0 * millimolar, "uM", positive=True, source=_SOURCE)
 
@@ -118,7 +118,7 @@ class PumpedMembrane(AbstractParametrised):
     voltage: Parameter = parameter(None, "mV")
     potassium: Parameter = parameter(0.0, "mS/cm2")
     sodium: Parameter = parameter(0.0, "mS/cm2")
-    volume: Parameter = parameter(5.0, "1", positive=True, source="chosen")
+    volume: Parameter = parameter(5.0, "1", positive=True, source="this library's choice")
     exchange: Parameter = parameter(
         10.0 / (96.48533212 * 0.02), "uM cm2/(uA ms)", positive=True, source="CODATA 2018"
     )

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from tripartite.astrocytes.base import require_not_negative
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.numerics import hill
 from tripartite.core.units import per_second
@@ -63,6 +64,9 @@ class IP3Source(AbstractParametrised):
     strength: Parameter = parameter(2.0 * per_second, "uM/ms", source="Stimberg et al. 2019")
     threshold: Parameter = parameter(0.3, "uM", source="Stimberg et al. 2019")
     scale: Parameter = parameter(0.05, "uM", positive=True, source="Stimberg et al. 2019")
+
+    def __check_init__(self) -> None:
+        require_not_negative("bias", self.bias)
 
     def __call__(self, ip3: Array, bias: Array) -> Array:
         """IP3 that flows in, uM/ms, from IP3 and what is added to the level (uM)."""

@@ -9,6 +9,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte
 from tripartite.core import AbstractParametrised, Parameter, Relaxation, has_jump, parameter
+from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import logistic
 from tripartite.core.units import millimolar, per_second
 
@@ -39,6 +40,12 @@ class Vesicles(AbstractParametrised):
     content: Parameter = parameter(6.5e-4 * 200.0 * millimolar, "uM", positive=True, source=_SOURCE)
     recycling: Parameter = parameter(0.6 * per_second, "1/ms", positive=True, source=_SOURCE)
     clearance: Parameter = parameter(60.0 * per_second, "1/ms", positive=True, source=_SOURCE)
+
+    def __check_init__(self) -> None:
+        if is_concrete(self.share) and bool(jnp.any(self.share >= 1.0)):
+            raise ValueError(
+                f"Vesicles.share must be below 1, got {self.share}: no release takes all there is."
+            )
 
 
 class ReleaseState(NamedTuple):
