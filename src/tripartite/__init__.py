@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from tripartite.core import astype
 from tripartite.failures import RESULTS
+from tripartite.gradients import value_and_gradient
 from tripartite.simulate import simulate
 from tripartite.summary import summary
 
@@ -43,4 +44,5 @@ __all__ = [
     "summary",
     "synapses",
     "testing",
+    "value_and_gradient",
 ]
