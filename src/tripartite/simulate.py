@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from tripartite import planning
-from tripartite.core import AbstractDynamics, has_jump, part_name
+from tripartite.core import AbstractDynamics, part_name
 from tripartite.core.errors import concrete_float, require_finite
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import products_reached
@@ -61,14 +61,15 @@ def simulate(
     **Arguments:**
 
     - `model`: any dynamics of this library or of your own.
-    - `stimulus`: a number, an array (one per unit), a `tripartite.stimuli` object, or nothing.
+    - `stimulus`: a number, an array (one per unit), a `tripartite.stimuli` object, or nothing; for
+        a network `{population: stimulus}`.
     - `t0`, `t1`: ms.
     - `y0`: the state to start from; by default `model.init()`.
     - `dt`: the fixed step in ms; `t1 - t0` must be a whole number of them.
     - `save_every`: ms between records; by default every step, or 0.1 ms in an adaptive solve,
         thinned to at most 20,000 records.
     - `record`: nothing for the model's own ports (`sol.ys["v"]`); `"state"` for everything; a
-        function of the state; or `{name: function}`.
+        function of the state; `{name: function}`; for a network also `{"exc.v": indices}`.
     - `solver`: any diffrax solver, or one of `tripartite.solvers`.
     - `rtol`, `atol`: tolerances of an adaptive solve (`atol` in each state's unit).
     - `max_steps`: bound on an adaptive solve's steps.
@@ -96,13 +97,15 @@ def simulate(
             f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
             "for example cells.HodgkinHuxley()."
         )
+    if dt is not None:
+        model = model.at_step(concrete_float("dt", dt))
+    _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
     dtype = planning.time_dtype(y0)
     y0 = _checked(model, y0, dtype)
-    stimulus = as_stimulus(stimulus, dtype)
+    stimulus = as_stimulus(_by_name(model, stimulus), dtype)
     _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
-    probe = _probe(record)
-    _check_needs(model, dt, key)
+    probe = _probe(model, record)
     if dt is None:
         options, save, plan = planning.adaptive(
             solver, model, stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint
@@ -189,11 +192,12 @@ def _extra_axis(model: AbstractDynamics, states: list[Array]) -> str:
 
 
 def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | None) -> None:
-    name = type(model).__name__
-    if dt is None and has_jump(model):
+    name, jumping = type(model).__name__, model.jumping()
+    if dt is None and jumping:
+        verb = "jumps" if len(jumping) == 1 else "jump"
         raise ValueError(
-            f"{name} jumps between steps (a reset or a clock) and needs a fixed step: pass dt=, "
-            "for example dt=0.05."
+            f"{' and '.join(jumping)} {verb} between steps (a reset or a clock) and needs a fixed "
+            "step: pass dt=, for example dt=0.05."
         )
     if model.noisy() and (key is None or dt is None):
         raise ValueError(
@@ -207,13 +211,35 @@ def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | 
         )
 
 
-def _probe(record: Record) -> _Probe:
+def _by_name(model: AbstractDynamics, stimulus: Any) -> Any:
+    """A model of several parts takes one stimulus for each: a dictionary, empty for none."""
+    names = model.inputs()
+    if not names:
+        return stimulus
+    if stimulus is None:
+        return {}
+    known = ", ".join(map(repr, names))
+    if not isinstance(stimulus, dict):
+        raise ValueError(
+            f"{type(model).__name__} takes a dictionary of stimuli, one for each part that has "
+            f"one, got {type(stimulus).__name__}: pass {{name: stimulus}}; it has {known}."
+        )
+    for name in stimulus:
+        if name not in names:
+            raise ValueError(
+                f"{type(model).__name__} has no part {name!r} to stimulate: it has {known}."
+            )
+    return stimulus
+
+
+def _probe(model: AbstractDynamics, record: Record) -> _Probe:
     if record is None:
         return _Probe(True, None)
     if record == "state":
         return _Probe(False, None)
-    if isinstance(record, dict) and all(callable(function) for function in record.values()):
-        return _Probe(False, tuple(record.items()))
+    if isinstance(record, dict):
+        found = {name: x if callable(x) else model.probe(name, x) for name, x in record.items()}
+        return _Probe(False, tuple(found.items()))
     if callable(record):
         return _Probe(False, record)
     raise ValueError(

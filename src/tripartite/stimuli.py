@@ -33,7 +33,8 @@ class AbstractStimulus(eqx.Module):
 
     def __check_init__(self) -> None:
         for name, value in vars(self).items():
-            for leaf in jax.tree.leaves(value):
+            # A stimulus made of others: each was checked when it was made.
+            for leaf in jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, AbstractStimulus)):
                 if eqx.is_inexact_array(leaf):
                     # A stimulus may last for ever, so `stop` alone may be infinite.
                     value = jnp.where(jnp.isinf(leaf), 0.0, leaf) if name == "stop" else leaf
@@ -216,8 +217,26 @@ def _catmull_rom(x: Array, left: Array, s: Array, last: int) -> Array:
     return p1 + s * (a + s * (3.0 * d - 2.0 * a - b + s * (a + b - 2.0 * d)))
 
 
+class Parts(AbstractStimulus):
+    """One stimulus for each part of a model: its value is a dictionary, too.
+
+    **Arguments:** `parts`: name to stimulus.
+    """
+
+    parts: dict[str, AbstractStimulus]
+
+    def __call__(self, t: Array) -> dict[str, PyTree[Array]]:
+        return {name: part(t) for name, part in self.parts.items()}
+
+    def jumps(self) -> Array:
+        times = [jnp.ravel(part.jumps()) for part in self.parts.values()]
+        return jnp.concatenate(times) if times else jnp.zeros((0,))
+
+
 def as_stimulus(stimulus: Any, dtype: Any) -> AbstractStimulus:
     """A number becomes a `Constant`, nothing becomes silence, a stimulus stays what it is.
+
+    A dictionary of these becomes `Parts`.
 
     **Arguments:** `dtype` of the state, which the first two take.
 
@@ -227,6 +246,8 @@ def as_stimulus(stimulus: Any, dtype: Any) -> AbstractStimulus:
         return Constant(jnp.zeros((), dtype))
     if isinstance(stimulus, AbstractStimulus):
         return stimulus
+    if isinstance(stimulus, dict):
+        return Parts({name: as_stimulus(part, dtype) for name, part in stimulus.items()})
     if isinstance(stimulus, bool | str) or not isinstance(
         stimulus, int | float | np.ndarray | np.generic | jax.Array
     ):

@@ -1,7 +1,8 @@
 """What every model in this library is: a state, its derivative, and what happens between steps."""
 
 import abc
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -67,6 +68,18 @@ class AbstractDynamics(AbstractParametrised):
         """
         return y
 
+    def jumping(self) -> tuple[str, ...]:
+        """What in the model jumps between steps, by name: `simulate` then asks for `dt=`.
+
+        By default: the class, if it defines a `jump`.
+        """
+        jumps = type(self).jump is not AbstractDynamics.jump
+        return (type(self).__name__,) if jumps else ()
+
+    def at_step(self, dt: float) -> Self:
+        """The model as a solve in steps of `dt` (ms) needs it: by default, itself."""
+        return self
+
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
         """The size of each independent source of noise: `dy = f dt + spread(y, size * dW)`.
 
@@ -103,6 +116,20 @@ class AbstractDynamics(AbstractParametrised):
         """What is recorded when nothing is asked for: named read-only functions of the state."""
         return {"y": y}
 
+    def inputs(self) -> tuple[str, ...]:
+        """The names of its inputs, for a model of several parts: the keys of its stimulus."""
+        return ()
+
+    def probe(self, name: str, at: Any) -> Callable[[PyTree[Array]], PyTree[Array]]:
+        """What `record={name: at}` records: a function of the state.
+
+        **Raises:** `ValueError`: only a model of several parts has records by name and index.
+        """
+        raise ValueError(
+            'record must be None (the model\'s own ports), "state", a function of the state or a '
+            f"dictionary of such functions, got {{{name!r}: {at!r}}} for {type(self).__name__}."
+        )
+
 
 class AbstractRelaxation(AbstractDynamics):
     """Dynamics of the form `dy/dt = drive - decay * y`: implement `relax`, and nothing twice."""
@@ -137,5 +164,5 @@ def prefix_leaves(prefix: PyTree[Any], tree: PyTree[Array]) -> tuple[Any, ...]:
 
 
 def has_jump(model: AbstractDynamics) -> bool:
-    """Whether the model's class defines a `jump` of its own."""
-    return type(model).jump is not AbstractDynamics.jump
+    """Whether anything in the model jumps between steps."""
+    return bool(model.jumping())
