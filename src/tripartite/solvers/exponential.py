@@ -50,15 +50,17 @@ def _motion(share: float, before: float) -> Motion:
 
 
 def _reached(
-    largest: Array, found: Relaxation, flows: list[AbstractFlow], moves: list[bool], dt: Array
-) -> Array:
-    """The largest dt * decay so far of each leaf whose flow has a limit, else 0."""
-    decays = jax.tree.leaves(found.decay)
-    now = [
-        jnp.max(b * dt) if moving and flow.limit < float("inf") else jnp.zeros_like(largest[0])
-        for b, flow, moving in zip(decays, flows, moves, strict=True)
+    largest: list[Array], found: Relaxation, flows: list[AbstractFlow], moves: list[bool], dt: Array
+) -> list[Array]:
+    """The largest dt * decay so far of each leaf whose flow has a limit, and 0 of the others."""
+    rows = zip(largest, jax.tree.leaves(found.decay), flows, moves, strict=True)
+    # One number for each leaf and no array of them: that keeps a small loop small for XLA.
+    return [
+        jnp.maximum(before, jax.lax.stop_gradient(jnp.max(decay) * dt))
+        if moving and flow.limit < float("inf")
+        else before
+        for before, decay, flow, moving in rows
     ]
-    return jnp.maximum(largest, jax.lax.stop_gradient(jnp.stack(now)))
 
 
 class AbstractExponential(diffrax.AbstractSolver):
@@ -84,12 +86,12 @@ class AbstractExponential(diffrax.AbstractSolver):
     def substeps(self, blocks: list[int]) -> list[tuple[int | None, float]]:
         """`(block, share of the step)` in order; a block of `None` moves all of them at once."""
 
-    def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> Array | None:
+    def init(self, terms: Any, t0: Any, t1: Any, y0: Any, args: Any) -> list[Array] | None:
         """The largest dt * decay of each leaf, if some flow has a limit to it."""
         flows = flows_of(self.flow, y0)
         if all(flow.limit == float("inf") for flow in flows):
             return None
-        return jnp.zeros(len(flows), jnp.result_type(t0))
+        return [jnp.zeros((), jnp.result_type(t0)) for _ in flows]
 
     def func(self, terms: Any, t0: Any, y0: Any, args: Any) -> Any:
         """The term's `Relaxation`."""
@@ -102,9 +104,9 @@ class AbstractExponential(diffrax.AbstractSolver):
         t1: Any,
         y0: PyTree[Array],
         args: Any,
-        solver_state: Array | None,
+        solver_state: list[Array] | None,
         made_jump: Any,
-    ) -> tuple[PyTree[Array], None, dict[str, Any], Array | None, diffrax.RESULTS]:
+    ) -> tuple[PyTree[Array], None, dict[str, Any], list[Array] | None, diffrax.RESULTS]:
         """One step of `terms.contr(t0, t1)` ms."""
         dt = terms.contr(t0, t1)
         found = eqx.filter_eval_shape(terms.vf, t0, y0, args)
@@ -137,7 +139,7 @@ def products_reached(solver: Any, solver_state: Any, y0: PyTree[Array]) -> Produ
         solver, solver_state = solver.solver, solver.inner_state(solver_state)
     if not isinstance(solver, AbstractExponential) or solver_state is None:
         return None
-    return Products(solver_state, flows_of(solver.flow, y0))
+    return Products(jnp.stack(solver_state), flows_of(solver.flow, y0))
 
 
 class SymmetricExponential(AbstractExponential):
