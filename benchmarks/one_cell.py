@@ -81,7 +81,7 @@ def measure(options):
                 setting = here.get(row.name)
                 return None if setting is None else setting | {"do": "one cell"}
 
-            found = rounds(rows, line, request, 3 * options.rounds, 1e3)
+            found = rounds(rows, line, request, options.rounds, 1e3)
             for row in rows:
                 if row.name in found and errors.get(row.name) is not None:
                     row.found["points"].append(

@@ -128,8 +128,8 @@ def text(rows):
         f"The regular and the fast-spiking cell of Pospischil et al. (2008), {CURRENT:g} uA/cm2 "
         "from t = 0, float64, ours by the symmetric step, the voltage recorded at every step. "
         "NEURON runs mechanisms written from the published equations (`benchmarks/neuron_mod/`, "
-        "no tables). Both are read against SciPy's DOP853 at 1e-12 on the same equations: the worst spike, and the root "
-        "mean square of the voltage's difference over the whole run.\n"
+        "no tables). Both are read against SciPy's DOP853 at 1e-12 on the same equations: the "
+        "worst spike, and the root mean square of the voltage's difference over the whole run.\n"
         + table(header, lines)
         + failures(rows)
     )

@@ -191,7 +191,8 @@ def test_a_process_answers_line_by_line_and_survives_its_failures(load, simulato
     row, line = simulator
     first, second = line.ask({"do": "time"}), line.ask({"do": "time"})
     assert "seconds" not in first and first["cold"] > 0
-    assert 0 <= second["seconds"] < first["cold"] + 1 and second["cold"] == first["cold"]
+    # A run of no time at all is repeated for 50 ms, and one of them is told.
+    assert 0 <= second["seconds"] < 0.05 and second["cold"] == first["cold"]
     assert "nothing_of_this_name" in line.ask({"do": "absent"})["missing"]
     assert line.ask({"do": "break"})["failure"] == "RuntimeError: out of ions"
     # Two samples without a spike, where the reference has one.

@@ -9,9 +9,11 @@ import array
 import importlib.metadata
 import json
 import os
+import statistics
 import sys
 import time
 
+BURST = 0.05  # s: how long short runs are repeated before the next simulator has its turn
 CURRENT = 10.0  # uA/cm2, from t = 0
 CAPACITANCE = 1.0  # uF/cm2
 LEAK_REVERSAL = -54.387  # mV
@@ -65,6 +67,19 @@ def serve(prepare, packages=()):
         line_out.flush()
 
 
+def _warm(run):
+    """A run that others have not just pushed out of the caches: short ones are repeated.
+
+    The first of several is not looked at, of the others the median is taken.
+    """
+    seconds, start = [], time.perf_counter()
+    while time.perf_counter() - start < BURST or not seconds:
+        begin = time.perf_counter()
+        found = run() or {}
+        seconds.append(found.get("seconds", time.perf_counter() - begin))
+    return found | {"seconds": statistics.median(seconds[1:] or seconds)}
+
+
 def _answer(prepare, request, ready):
     key = json.dumps({k: v for k, v in request.items() if k != "file"}, sort_keys=True)
     answer = {}
@@ -74,10 +89,7 @@ def _answer(prepare, request, ready):
         found = run() or {}
         ready[key] = (run, time.perf_counter() - start)
     else:
-        run, _ = ready[key]
-        start = time.perf_counter()
-        found = run() or {}
-        answer["seconds"] = time.perf_counter() - start
+        found = _warm(ready[key][0])
     trace = found.pop("trace", None)
     if trace is not None and request.get("file"):
         with open(request["file"], "wb") as file:
