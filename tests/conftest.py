@@ -43,6 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_for_this_file_alone() -> Generator[None, None, None]:
+    """A file's executables go with it: kept, those of the whole suite fill gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def key(request: pytest.FixtureRequest) -> jax.Array:
     """A typed key, different for each test and the same at every run with the same `--seed`."""
