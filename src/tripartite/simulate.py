@@ -194,10 +194,10 @@ def _extra_axis(model: AbstractDynamics, states: list[Array]) -> str:
 def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | None) -> None:
     name, jumping = type(model).__name__, model.jumping()
     if dt is None and jumping:
-        verb = "jumps" if len(jumping) == 1 else "jump"
+        one = len(jumping) == 1
         raise ValueError(
-            f"{' and '.join(jumping)} {verb} between steps (a reset or a clock) and needs a fixed "
-            "step: pass dt=, for example dt=0.05."
+            f"{' and '.join(jumping)} {'jumps' if one else 'jump'} between steps (a reset or a "
+            f"clock) and {'needs' if one else 'need'} a fixed step: pass dt=, for example dt=0.05."
         )
     if model.noisy() and (key is None or dt is None):
         raise ValueError(

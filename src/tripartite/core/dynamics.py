@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -76,7 +76,7 @@ class AbstractDynamics(AbstractParametrised):
         jumps = type(self).jump is not AbstractDynamics.jump
         return (type(self).__name__,) if jumps else ()
 
-    def at_step(self, dt: float) -> Self:
+    def at_step(self, dt: float) -> "AbstractDynamics":
         """The model as a solve in steps of `dt` (ms) needs it: by default, itself."""
         return self
 

@@ -1,0 +1,87 @@
+"""What joins units of one population without a synapse: gap junctions of either kind."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from tripartite.astrocytes import AbstractCoupling, GapJunctions, exchange
+from tripartite.core import AbstractParametrised, Membrane
+from tripartite.core.errors import is_concrete
+from tripartite.networks.edges import Edges
+from tripartite.synapses import GapJunction
+
+
+def _indices(junctions: GapJunctions) -> GapJunctions:
+    return GapJunctions(*(jnp.asarray(x, jnp.int32) for x in junctions))
+
+
+class Coupling(AbstractParametrised):
+    """Gap junctions within one population: electrical between cells, of IP3 between astrocytes.
+
+    The two sides of a junction see one conductance, or one flux: what leaves one enters the other.
+
+    **Arguments:** `population`: its name; `junction`: a `synapses.GapJunction` for cells (its
+    weight one number, or one for each junction), or an `astrocytes.AbstractCoupling`; `junctions`:
+    an `astrocytes.GapJunctions`, such as `gap_junctions(edges)`.
+
+    **Raises:** `ValueError` for junctions of unequal length, or of a unit with itself.
+    """
+
+    population: str = eqx.field(static=True)
+    junction: GapJunction | AbstractCoupling
+    junctions: GapJunctions = eqx.field(converter=_indices)
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.junction, GapJunction | AbstractCoupling):
+            raise ValueError(
+                f"a coupling of {self.population!r} needs a synapses.GapJunction or an "
+                f"astrocytes.AbstractCoupling, got {type(self.junction).__name__}."
+            )
+        if not all(is_concrete(x) for x in self.junctions):
+            return
+        here, there = (np.asarray(x) for x in self.junctions)
+        if here.ndim != 1 or here.shape != there.shape:
+            raise ValueError(
+                "junctions need two index arrays of one length, got shapes "
+                f"{here.shape} and {there.shape}."
+            )
+        if np.any(here == there):
+            raise ValueError(f"unit {here[here == there][0]} is joined to itself: leave it out.")
+
+    def require_within(self, count: int) -> None:
+        """**Raises:** `ValueError` for a junction of a unit that is not there."""
+        if not all(is_concrete(x) for x in self.junctions):
+            return
+        joined = np.concatenate([np.asarray(x) for x in self.junctions])
+        if joined.size and (joined.min() < 0 or joined.max() >= count):
+            raise ValueError(
+                f"junctions of {self.population!r} name units {joined.min()} to {joined.max()}, "
+                f"and there are {count}, counted from 0."
+            )
+
+    def electrical(self) -> bool:
+        """Whether it joins membranes."""
+        return isinstance(self.junction, GapJunction)
+
+    def membrane(self, v: Array) -> Membrane:
+        """What each cell receives, from the voltages of all (mV)."""
+        assert isinstance(self.junction, GapJunction)
+        here, there = self.junctions
+        g = jnp.broadcast_to(self.junction.weight, here.shape)
+        none = jnp.zeros_like(v)
+        current = none.at[here].add(g * v[there]).at[there].add(g * v[here])
+        return Membrane(current, none.at[here].add(g).at[there].add(g))
+
+    def flux(self, ip3: Array) -> Array:
+        """The IP3 that enters each astrocyte (uM/ms), from the IP3 of all (uM)."""
+        assert isinstance(self.junction, AbstractCoupling)
+        return exchange(self.junction, self.junctions, ip3)
+
+
+def gap_junctions(edges: Edges) -> GapJunctions:
+    """One junction for each pair that an edge joins, in whichever direction."""
+    low, high = np.minimum(edges.pre, edges.post), np.maximum(edges.pre, edges.post)
+    pairs = np.unique(np.stack([low, high]), axis=1)
+    here, there = pairs[:, pairs[0] < pairs[1]]
+    return GapJunctions(jnp.asarray(here), jnp.asarray(there))

@@ -1,0 +1,98 @@
+"""How values are summed along edges: the layout that was measured to be fastest for them."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+# Beyond this ratio of the largest fan-in to the mean, padding costs more than scattering.
+_HEAVY = 3.0
+
+
+class Sums(eqx.Module):
+    """Adds up one value per edge into one per target: built from the target of each edge.
+
+    - `"rows"`: the edges lie in order, equally many for each target: a reshape.
+    - `"padded"`: a table `[targets, largest fan-in]` of edges, padded with one past the last.
+    - `"scatter"`: unsorted additions, where some targets have many more edges than the mean.
+
+    Per edge and step, in ns (a 2-core x86 machine): a table 1.4, scattering 1.8, sorted segments
+    4.7; with a gradient 5.9, 12 and 16.
+    """
+
+    index: Array | None
+    kind: str = eqx.field(static=True)
+    targets: int = eqx.field(static=True)
+    edges: int = eqx.field(static=True)
+
+    def __call__(self, x: Array) -> Array:
+        """From `[edges]` to `[targets]`."""
+        if self.index is None:
+            return jnp.sum(x.reshape(self.targets, -1), axis=1)
+        if self.kind == "padded":
+            return jnp.sum(_extended(x)[self.index], axis=1)
+        return jnp.zeros((self.targets,), x.dtype).at[self.index].add(x, mode="drop")
+
+
+class Fans(eqx.Module):
+    """Adds up the weighted signals of the cells before each cell: `sum over edges of w s[pre]`.
+
+    With all pairs joined in order this is a dense matrix times a vector.
+    """
+
+    pre: Array
+    sums: Sums
+    dense: bool = eqx.field(static=True)
+
+    def __call__(self, weight: Array, signal: Array) -> Array:
+        """From the weights, `[edges]` or one, and the signals `[n_pre]` to `[targets]`."""
+        one = jnp.ndim(weight) == 0
+        if self.dense:
+            if one:
+                return jnp.broadcast_to(weight * jnp.sum(signal), (self.sums.targets,))
+            return weight.reshape(self.sums.targets, -1) @ signal
+        if self.sums.kind == "padded":
+            # The padding hears a cell that never says anything: its weight has no gradient.
+            heard = _extended(signal)[self.pre]
+            if one:
+                return weight * jnp.sum(heard, axis=1)
+            return jnp.sum(_extended(weight)[self.sums.index] * heard, axis=1)
+        return weight * self.sums(signal[self.pre]) if one else self.sums(weight * signal[self.pre])
+
+
+def _extended(x: Array) -> Array:
+    return jnp.concatenate([x, jnp.zeros((1,), x.dtype)])
+
+
+def sums(target: np.ndarray, targets: int) -> Sums:
+    """The layout for edges with these targets; -1 leaves an edge out."""
+    kind, table = _table(target, targets)
+    index = None if table is None else jnp.asarray(table, jnp.int32)
+    return Sums(index, kind, targets, len(target))
+
+
+def fans(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> Fans:
+    """The layout of edges from `pre` to `post`."""
+    kind, table = _table(post, n_post)
+    in_order = kind == "rows" and len(pre) == n_pre * n_post
+    dense = in_order and np.array_equal(pre, np.tile(np.arange(n_pre), n_post))
+    heard = np.append(pre, n_pre)[table] if kind == "padded" else pre
+    index = None if table is None else jnp.asarray(table, jnp.int32)
+    return Fans(jnp.asarray(heard, jnp.int32), Sums(index, kind, n_post, len(pre)), dense)
+
+
+def _table(target: np.ndarray, targets: int) -> tuple[str, np.ndarray | None]:
+    """The kind of layout, and what it reads. Nothing here may be traced."""
+    edges, kept = len(target), np.nonzero(target >= 0)[0]
+    fan = np.bincount(target[kept], minlength=targets)
+    largest = int(fan.max())
+    even = 0 < len(kept) == edges == largest * targets
+    if even and np.array_equal(target, np.repeat(np.arange(targets), largest)):
+        return "rows", None
+    if largest * targets > _HEAVY * len(kept):
+        return "scatter", np.where(target < 0, targets, target)
+    order = kept[np.argsort(target[kept], kind="stable")]
+    row = target[order]
+    table = np.full((targets, largest), edges)
+    table[row, np.arange(len(order)) - (np.cumsum(fan) - fan)[row]] = order
+    return "padded", table

@@ -1,0 +1,356 @@
+"""A network of populations, projections and couplings: itself a relaxation, like any cell."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from tripartite.astrocytes import AbstractAstrocyte, AstrocyteDrive, as_drive
+from tripartite.cells import AbstractCell
+from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation, as_membrane
+from tripartite.networks import assembly
+from tripartite.networks.couplings import Coupling
+from tripartite.networks.pathway import Pathway, ProjectionState
+from tripartite.networks.population import Population
+from tripartite.networks.projection import Projection
+from tripartite.networks.records import Probe, find_port
+
+_NO_UNIT = "unit undeclared"
+
+
+class NetworkState(NamedTuple):
+    """The states of the parts, by name.
+
+    `populations`; `armed`: 1 for each cell whose next crossing is a spike, for populations that
+    are asked for crossings; `projections`.
+    """
+
+    populations: dict[str, Any]
+    armed: dict[str, Array]
+    projections: dict[str, ProjectionState]
+
+
+class _Signals(NamedTuple):
+    """What is read of a state before anything is relaxed."""
+
+    v: dict[str, Array]
+    clefts: dict[str, Cleft]
+    inputs: dict[str, Any]
+
+
+class Network(AbstractRelaxation):
+    """Populations, the projections between them, and couplings within them.
+
+    Evaluated in fixed lines: voltages; transmitter and gliotransmitter; conductances and drives;
+    then each part's own relaxation. Spikes act at the end of the step in which they were fired, or
+    a delay later. An astrocyte hears the mean of the transmitter at the synapses it ensheathes.
+
+    Its input is a dictionary: for cells what a cell takes (a current, a `Membrane`), for astrocytes
+    an `AstrocyteDrive` (`astrocytes.drive(...)`), a number being glutamate.
+
+    **Arguments:**
+
+    - `populations`: name to `Population` (a single unit is a population of one), or pairs.
+    - `projections`: any number of `Projection`.
+    - `couplings`: any number of `Coupling`.
+
+    **Raises:** `ValueError` for two parts of one name; for a part that names a population that is
+    not there or of another kind; for an index out of range; for a reversal on the wrong side under
+    Dale's law.
+    """
+
+    populations: dict[str, Population]
+    projections: dict[str, Projection]
+    couplings: tuple[Coupling, ...]
+    pathways: dict[str, Pathway]
+    served: dict[str, Array]
+    crossing: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        populations: Mapping[str, AbstractRelaxation] | Iterable[tuple[str, AbstractRelaxation]],
+        projections: Iterable[Projection] = (),
+        couplings: Iterable[Coupling] = (),
+    ) -> None:
+        self.populations = assembly.named_populations(populations)
+        self.projections = assembly.named_projections(projections, self.populations)
+        self.couplings = assembly.checked_couplings(couplings, self.populations)
+        self.pathways = assembly.pathways(self.projections, self.populations)
+        self.served = assembly.served(self.projections, self.populations)
+        self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
+
+    def at_step(self, dt: float) -> "Network":
+        """The network with its delays counted in steps of `dt` (ms).
+
+        **Raises:** `ValueError` for a delay shorter than a step, or longer than its line.
+        """
+        return assembly.with_lines(self, dt)
+
+    def init(self) -> NetworkState:
+        """Every part at its own start; nothing under way.
+
+        **Raises:** `ValueError` with delays whose step is not known yet.
+        """
+        populations = {name: part.init() for name, part in self.populations.items()}
+        v = {name: self._voltage(name, populations) for name in self._cells()}
+        armed = {name: self.populations[name].crossing.armed(v[name]) for name in self.crossing}
+        projections = {}
+        for name, projection in self.projections.items():
+            path, start = self.pathways[name], None
+            if projection.delay is not None:
+                if path.line is None:
+                    raise ValueError(
+                        f"projection {name!r} has a delay, which is remembered in steps: start "
+                        "from network.at_step(dt).init(), or leave y0 to simulate."
+                    )
+                sent = v[projection.pre]
+                start = path.line.init(jnp.zeros_like(sent) if projection.hears_spikes else sent)
+            projections[name] = ProjectionState(path.synapses(projection).init(), start)
+        return NetworkState(populations, armed, projections)
+
+    def blocks(self) -> NetworkState:
+        """The units' own; synapses one later, with the gates of their cells."""
+        later = {
+            name: jax.tree.map(lambda k: k + 1, projection.unit.blocks())
+            for name, projection in self.projections.items()
+        }
+        return NetworkState(
+            {name: part.blocks() for name, part in self.populations.items()},
+            dict.fromkeys(self.crossing),  # pyright: ignore[reportArgumentType]
+            {name: ProjectionState(k, None) for name, k in later.items()},
+        )
+
+    def units(self) -> NetworkState:
+        """The units' own, where they are declared."""
+        lines = {
+            name: ProjectionState(projection.unit.units() or _NO_UNIT, self._line_unit(name))
+            for name, projection in self.projections.items()
+        }
+        return NetworkState(
+            {name: part.units() or _NO_UNIT for name, part in self.populations.items()},
+            dict.fromkeys(self.crossing, "1"),  # pyright: ignore[reportArgumentType]
+            lines,
+        )
+
+    def _line_unit(self, name: str) -> Any:
+        """Of the signals remembered, the slot and the time."""
+        signal = "1" if self.projections[name].hears_spikes else "mV"
+        return None if self.pathways[name].line is None else assembly.line_units(signal)
+
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the populations."""
+        return tuple(self.populations)
+
+    def input_units(self) -> dict[str, Any]:
+        """Each population's own."""
+        return {name: part.input_units() for name, part in self.populations.items()}
+
+    def ports(self, y: NetworkState) -> dict[str, PyTree[Array]]:
+        """Those of every population, as `"exc.v"`."""
+        return {
+            f"{name}.{port}": value
+            for name, part in self.populations.items()
+            for port, value in part.ports(y.populations[name]).items()
+        }
+
+    def probe(self, name: str, at: Any = None) -> Probe:
+        """What `record={"exc.v": at}` records: a port of a population or of a projection.
+
+        **Arguments:** `name`: part and port, with a dot; `at`: an index, a list of them, a slice,
+        or `None` for all.
+
+        **Raises:** `ValueError` for an unknown name, with those that are known, or an index out of
+        range.
+        """
+        return find_port(self, name, at)
+
+    def part(self, name: str) -> Population:
+        """The units of a population, or the synapses of a projection."""
+        if name in self.populations:
+            return self.populations[name]
+        return self.pathways[name].synapses(self.projections[name])
+
+    def jumping(self) -> tuple[str, ...]:
+        """The cells with a reset, and the projections that hear spikes or have a delay."""
+        cells = [
+            f"population {name!r} ({', '.join(part.jumping())})"
+            for name, part in self.populations.items()
+            if part.jumping()
+        ]
+        return (*cells, *(f"projection {name!r}" for name in self.projections if self._acts(name)))
+
+    def _acts(self, name: str) -> bool:
+        """Whether a projection does something between steps."""
+        projection = self.projections[name]
+        return projection.hears_spikes or projection.delay is not None
+
+    def noisy(self) -> bool:
+        """Whether a population is."""
+        return any(part.noisy() for part in self.populations.values())
+
+    def diffusion(self, t: Array, y: NetworkState, u: Any) -> dict[str, Any]:
+        """The noise of each population that has any."""
+        inputs = self._read(t, y, u).inputs
+        return {
+            name: part.diffusion(t, y.populations[name], inputs[name])
+            for name, part in self.populations.items()
+            if part.noisy()
+        }
+
+    def spread(self, y: NetworkState, kicks: dict[str, Any]) -> NetworkState:
+        """Each population's own; nothing else is kicked."""
+        still = jax.tree.map(jnp.zeros_like, y)
+        moved = {
+            name: self.populations[name].spread(y.populations[name], kick)
+            for name, kick in kicks.items()
+        }
+        return still._replace(populations=still.populations | moved)
+
+    def relax(self, t: Array, y: NetworkState, u: Any) -> Relaxation:
+        """Every part's own, with what the others give it."""
+        found = self._read(t, y, u)
+        populations = {
+            name: part.relax(t, y.populations[name], found.inputs[name])
+            for name, part in self.populations.items()
+        }
+        projections = {
+            name: self.pathways[name].relax(part, t, y.projections[name], found.clefts[name])
+            for name, part in self.projections.items()
+        }
+        held = jax.tree.map(jnp.zeros_like, y.armed)
+        return Relaxation(
+            NetworkState(_drives(populations), held, _drives(projections)),
+            NetworkState(_decays(populations), held, _decays(projections)),
+        )
+
+    def jump(self, t: Array, before: NetworkState, y: NetworkState, u: Any) -> NetworkState:
+        """Cells reset and fire; spikes arrive at synapses; then astrocytes jump."""
+        found = self._read(t, y, u)
+        after = dict(y.populations)
+        for name in self._cells():
+            after[name] = self._reset(name, t, before, y, found.inputs[name])
+        spikes, armed = self._spikes(y, found.v, after)
+        projections, arrived = {}, {}
+        for name, projection in self.projections.items():
+            if not self._acts(name):
+                projections[name] = y.projections[name]
+                continue
+            said = spikes if projection.hears_spikes else found.v
+            projections[name], amounts = self.pathways[name].jump(
+                projection, t, before.projections[name], y.projections[name], found.clefts[name],
+                said[projection.pre], spikes.get(projection.post),
+            )  # fmt: skip
+            arrived[name] = amounts
+        for name in (name for name in self.populations if name not in found.v):
+            given = self._with_spikes(name, found.inputs[name], arrived)
+            after[name] = self._reset(name, t, before, y, given)
+        return NetworkState(after, armed, projections)
+
+    def _reset(self, name: str, t: Array, before: NetworkState, y: NetworkState, u: Any) -> Any:
+        part, own = self.populations[name], y.populations[name]
+        return part.jump(t, before.populations[name], own, u) if part.jumping() else own
+
+    def _spikes(
+        self, y: NetworkState, v: dict[str, Array], after: dict[str, Any]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Who fired, of the populations that are asked, and who is armed."""
+        spikes, armed = {}, {}
+        for name in assembly.asked_for_spikes(self.projections):
+            part = self.populations[name]
+            if name in self.crossing:
+                settled = self._voltage(name, after)
+                spikes[name], armed[name] = part.crossing(y.armed[name], v[name], settled)
+            else:
+                spikes[name] = part.ports(after[name])["spike"]
+        return spikes, armed
+
+    def _with_spikes(self, name: str, u: Any, arrived: dict[str, Any]) -> Any:
+        """An astrocyte's drive with the weighted spikes that arrived at its synapses."""
+        for projection, amounts in arrived.items():
+            path, worn = self.pathways[projection], self.projections[projection].astrocytes
+            if worn is not None and worn.population == name and amounts is not None:
+                assert path.onto is not None
+                u = u._replace(spikes=u.spikes + path.onto(amounts))
+        return u
+
+    def _cells(self) -> list[str]:
+        """The names of the populations with a voltage."""
+        return [n for n, part in self.populations.items() if isinstance(part.unit, AbstractCell)]
+
+    def _voltage(self, name: str, y: dict[str, Any]) -> Array:
+        return self.populations[name].each(lambda cell, y: cell.voltage(y), y[name])
+
+    def _read(self, t: Array, y: NetworkState, u: Any) -> _Signals:
+        """The lines of the evaluation before the last."""
+        v = {name: self._voltage(name, y.populations) for name in self._cells()}
+        glio = {
+            name: self.populations[name].each(_gliotransmitter, y.populations[name])
+            for name in self.served
+        }
+        clefts = {}
+        for name, p in self.projections.items():
+            modulation = None if p.astrocytes is None else glio[p.astrocytes.population]
+            clefts[name] = self.pathways[name].cleft(
+                p, y.projections[name], t, v[p.pre], v[p.post], modulation
+            )
+        inputs = {name: self._input(name, y, v, (u or {}).get(name)) for name in self.populations}
+        return _Signals(v, clefts, inputs)
+
+    def _input(self, name: str, y: NetworkState, v: dict[str, Array], u: Any) -> Any:
+        """What reaches one population."""
+        if name in v:
+            return self._membrane(name, y, v[name], u)
+        if isinstance(self.populations[name].unit, AbstractAstrocyte):
+            return self._drive(name, y, u)
+        return u
+
+    def _membrane(self, name: str, y: NetworkState, v: Array, u: Any) -> Membrane:
+        """The stimulus, the synapses and the electrical junctions of a population of cells."""
+        current, conductance = as_membrane(u, v)
+        reaching = [
+            self.pathways[key].membrane(p, y.projections[key], v)
+            for key, p in self.projections.items()
+            if p.post == name
+        ]
+        reaching += [c.membrane(v) for c in self.couplings if c.population == name]
+        for more in reaching:
+            current, conductance = current + more.current, conductance + more.conductance
+        return Membrane(current, conductance)
+
+    def _drive(self, name: str, y: NetworkState, u: Any) -> Any:
+        """The stimulus, the transmitter and the neighbours' IP3 of a population of astrocytes."""
+        coupled = [c for c in self.couplings if c.population == name]
+        if name not in self.served and not coupled:
+            return u
+        part, own = self.populations[name], y.populations[name]
+        none = jnp.zeros((part.size,), jax.tree.leaves(own)[0].dtype)
+        drive = as_drive(u, none)
+        spilled, coupling = none, drive.coupling + none
+        for key, p in self.projections.items():
+            if p.astrocytes is not None and p.astrocytes.population == name:
+                spilled = spilled + self.pathways[key].spilled(p, y.projections[key])
+        if name in self.served:
+            spilled = spilled / self.served[name].astype(none.dtype)
+        for c in coupled:
+            coupling = coupling + c.flux(part.each(_ip3, own))
+        glutamate = drive.glutamate + spilled
+        return AstrocyteDrive(glutamate, coupling, drive.bias, drive.spikes)
+
+
+def _gliotransmitter(astrocyte: Any, y: Any) -> Array:
+    return astrocyte.gliotransmitter(y)
+
+
+def _ip3(astrocyte: Any, y: Any) -> Array:
+    return astrocyte.ip3(y)
+
+
+def _drives(parts: dict[str, Relaxation]) -> dict[str, Any]:
+    return {name: part.drive for name, part in parts.items()}
+
+
+def _decays(parts: dict[str, Relaxation]) -> dict[str, Any]:
+    return {name: part.decay for name, part in parts.items()}

@@ -1,0 +1,166 @@
+"""How one projection's signals move along its edges: nothing here is a parameter."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from tripartite.core import Cleft, Membrane, Relaxation
+from tripartite.networks.delays import Line, LineState
+from tripartite.networks.layout import Fans, Sums, fans, sums
+from tripartite.networks.population import Population
+from tripartite.networks.projection import Projection
+
+
+class ProjectionState(NamedTuple):
+    """`synapses`: of each edge, or of each target; `line`: the delay's memory, if there is one."""
+
+    synapses: Any
+    line: LineState | None
+
+
+class Pathway(eqx.Module):
+    """The tables of one projection.
+
+    **Arguments:** `pre`, `post`, `[edges]`; `fans` sums signals for synapses with one state per
+    target; `into` sums what edges say to their targets; `astrocyte`, `[edges]`, one past the last
+    for none, and `onto`, which sums what edges say to the astrocytes; `line`, once the step is
+    known; `targets`, how many cells there are in `post`.
+    """
+
+    pre: Array
+    post: Array
+    fans: Fans | None
+    into: Sums | None
+    astrocyte: Array | None
+    onto: Sums | None
+    line: Line | None
+    targets: int = eqx.field(static=True)
+
+    def synapses(self, projection: Projection) -> Population:
+        """The projection's synapses, as many as there are states."""
+        return projection.synapses(self.targets)
+
+    def cleft(
+        self, projection: Projection, y: ProjectionState, t: Array, v: Array, v_post: Array,
+        gliotransmitter: Array | None,
+    ) -> Cleft:  # fmt: skip
+        """What the synapses hear within a step: voltages or rates, and gliotransmitter."""
+        none = jnp.zeros((), v_post.dtype)
+        trigger = projection.trigger
+        if not projection.hears_spikes and self.line is not None:
+            v = self.line.read(_remembered(y), projection.delay, t, self.pre)
+        if self.fans is not None:
+            rate = none if trigger is None else self.arriving(projection.weight, trigger(v))
+            return Cleft(none, v_post, none, none, none, rate, none)
+        v = self._along(v)
+        rate = none if trigger is None else trigger(v)
+        modulation = none
+        if self.astrocyte is not None and gliotransmitter is not None:
+            modulation = jnp.append(gliotransmitter, none)[self.astrocyte]
+        return Cleft(v, v_post[self.post], none, modulation, none, rate, none)
+
+    def arriving(self, weight: Array, signal: Array) -> Array:
+        """The weighted sum at each target, of a signal `[n_pre]` or, with delays, `[edges]`."""
+        assert self.fans is not None
+        if self._per_edge():
+            return self.fans.sums(weight * signal)
+        return self.fans(weight, signal)
+
+    def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
+        """What the cells of `post` receive."""
+        at = v_post if self.into is None else v_post[self.post]
+        g, reversal = self.synapses(projection).each(_conductance, y.synapses, at)
+        if self.into is None:
+            return Membrane(g * reversal, g)
+        g = projection.weight * g
+        return Membrane(self.into(g * reversal), self.into(g))
+
+    def spilled(self, projection: Projection, y: ProjectionState) -> Array:
+        """The transmitter at each astrocyte, summed over its edges (uM)."""
+        assert self.onto is not None
+        if self.into is None:
+            return jnp.zeros((self.onto.targets,), jnp.result_type(projection.weight))
+        return self.onto(self.synapses(projection).each(_transmitter, y.synapses))
+
+    def relax(self, projection: Projection, t: Array, y: ProjectionState, cleft: Cleft) -> Any:
+        """The synapses' own; the line is held."""
+        found = self.synapses(projection).relax(t, y.synapses, cleft)
+        held = None if y.line is None else LineState(*(jnp.zeros_like(x) for x in y.line))
+        drive, decay = (ProjectionState(x, held) for x in (found.drive, found.decay))
+        return Relaxation(drive, decay)
+
+    def jump(
+        self, projection: Projection, t: Array, before: ProjectionState, y: ProjectionState,
+        cleft: Cleft, said: Array, post_spike: Array | None,
+    ) -> tuple[ProjectionState, Array | None]:  # fmt: skip
+        """The state after the arrivals at `t`, and the weighted arrivals at each edge, if known.
+
+        **Arguments:** `said`: the spikes (or, without spikes, the voltages) of the cells of `pre`
+        at the end of this step, and `post_spike` those of `post`.
+        """
+        line = y.line
+        if self.line is not None:
+            line = self.line.write(_remembered(y), said, t)
+        if not projection.hears_spikes:
+            return ProjectionState(y.synapses, line), None
+        if self.line is not None and line is not None:
+            said = self.line.read(line, projection.delay, t, self.pre)
+        if self.fans is not None:
+            heard = cleft._replace(spike=self.arriving(projection.weight, said))
+        else:
+            post = cleft.post_spike if post_spike is None else post_spike[self.post]
+            heard = cleft._replace(spike=self._along(said), post_spike=post)
+        synapses = self.synapses(projection).jump(t, before.synapses, y.synapses, heard)
+        return ProjectionState(synapses, line), projection.weight * self._along(said)
+
+    def _along(self, signal: Array) -> Array:
+        """From `[n_pre]` to `[edges]`, if it is not there yet."""
+        return signal if self._per_edge() else signal[self.pre]
+
+    def _per_edge(self) -> bool:
+        return self.line is not None and self.line.per_edge
+
+
+def _conductance(synapse: Any, y: Any, v_post: Array) -> tuple[Array, Array]:
+    return synapse.conductance(y, v_post)
+
+
+def _transmitter(synapse: Any, y: Any) -> Array:
+    return synapse.transmitter(y)
+
+
+def _remembered(y: ProjectionState) -> LineState:
+    assert y.line is not None
+    return y.line
+
+
+def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int | None) -> Pathway:
+    """The tables for populations of these sizes.
+
+    **Raises:** `ValueError` for an edge from, to or with a unit that is not there.
+    """
+    edges, name = projection.edges, projection.name
+    edges.require_within(n_pre, n_post, name)
+    astrocyte = onto = None
+    if projection.astrocytes is not None and n_astrocytes is not None:
+        given = projection.astrocytes.astrocyte
+        if given.size and given.max() >= n_astrocytes:
+            raise ValueError(
+                f"{name}: an edge has astrocyte {given.max()}, and there are {n_astrocytes} in "
+                f"{projection.astrocytes.population!r}, counted from 0."
+            )
+        astrocyte = jnp.asarray(np.where(given < 0, n_astrocytes, given), jnp.int32)
+        onto = sums(given, n_astrocytes)
+    return Pathway(
+        jnp.asarray(edges.pre, jnp.int32),
+        jnp.asarray(edges.post, jnp.int32),
+        fans(edges.pre, edges.post, n_pre, n_post) if projection.linear else None,
+        None if projection.linear else sums(edges.post, n_post),
+        astrocyte,
+        onto,
+        None,
+        n_post,
+    )
