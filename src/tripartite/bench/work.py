@@ -66,13 +66,13 @@ def population(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """A function to compile and its arguments: the model and every cell's current.
 
-    The gradient is with respect to all of them.
+    The gradient is with respect to all of them. One cell is a cell, and no array of length one.
     """
 
     def run(cell: Any, current: jax.Array) -> jax.Array:
         return final_voltage(cell, current, steps, dt, solver, adjoint)
 
-    arguments = tp.cells.HodgkinHuxley(), jnp.full(cells, CURRENT)
+    arguments = tp.cells.HodgkinHuxley(), jnp.full(() if cells == 1 else cells, CURRENT)
     return (jax.grad(run, argnums=(0, 1)) if gradient else run), arguments
 
 
