@@ -29,3 +29,39 @@ def recurrent(weight, sign=None, **more):
         "e", "e", synapses.Exponential(0.02), FAN, weight=weight, sign=sign, **more
     )
     return networks.Network({"e": cell}, [p])
+
+
+def clocked(rest, joined, t1, dt, drive):
+    """Integrate-and-fire cells on a clock: v for half a step, g for a whole one, v for the other.
+
+    Written from the equations. **Arguments:** `joined`: for each receptor its reversal and time
+    constant, and before them a matrix of weights for each delay in steps: `{steps: matrix}`.
+    """
+    n = len(rest)
+    v, wait, g = rest.copy(), np.zeros(n), [np.zeros(n) for _ in joined]
+    fired = np.zeros((round(t1 / dt), n), bool)
+    for now, step in enumerate(fired):
+        for part in ("v", "g", "v"):
+            if part == "g":
+                g = [x * np.exp(-dt / tau) for x, (_, _, tau) in zip(g, joined, strict=True)]
+                continue
+            h = 0.5 * dt
+            # Whether the cell waits is looked at in the middle of the half step.
+            ready = wait - 0.5 * h * (wait > 0) <= 0
+            conductance = 0.05 + sum(g)
+            pull = (
+                0.05 * rest
+                + drive
+                + sum(x * reversal for x, (_, reversal, _) in zip(g, joined, strict=True))
+            )
+            limit = pull / conductance
+            v = np.where(ready, limit + (v - limit) * np.exp(-h * conductance), v)
+            wait = np.where(ready, wait, wait - h)
+        step[:] = v >= -50.0
+        wait = np.where(step, 5.0, np.where(wait > 1e-4 * 5.0, wait, 0.0))
+        v = np.where(step, -60.0, v)
+        for k, (matrices, _, _) in enumerate(joined):
+            for lag, matrix in matrices.items():
+                if lag <= now:
+                    g[k] = g[k] + matrix @ fired[now - lag]
+    return fired

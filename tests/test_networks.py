@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tripartite as tp
-from network_models import SAME_SUM, leaky, recurrent, solve
+from network_models import SAME_SUM, clocked, leaky, recurrent, solve
 from tripartite import cells, networks, synapses
 
 # One cell, and none joined
@@ -143,38 +143,6 @@ def test_states_per_edge_and_per_cell_agree():
 # Against a loop in NumPy
 
 
-def clocked(rest, joined, t1, dt, drive):
-    """Integrate-and-fire cells on a clock: v for half a step, g for a whole one, v for the other.
-
-    Written from the equations, with a matrix of weights for each of the two receptors.
-    """
-    n = len(rest)
-    v, wait, g = rest.copy(), np.zeros(n), [np.zeros(n) for _ in joined]
-    fired = np.zeros((round(t1 / dt), n), bool)
-    for step in fired:
-        for part in ("v", "g", "v"):
-            if part == "g":
-                g = [x * np.exp(-dt / tau) for x, (_, _, tau) in zip(g, joined, strict=True)]
-                continue
-            h = 0.5 * dt
-            # Whether the cell waits is looked at in the middle of the half step.
-            ready = wait - 0.5 * h * (wait > 0) <= 0
-            conductance = 0.05 + sum(g)
-            pull = (
-                0.05 * rest
-                + drive
-                + sum(x * reversal for x, (_, reversal, _) in zip(g, joined, strict=True))
-            )
-            limit = pull / conductance
-            v = np.where(ready, limit + (v - limit) * np.exp(-h * conductance), v)
-            wait = np.where(ready, wait, wait - h)
-        step[:] = v >= -50.0
-        wait = np.where(step, 5.0, np.where(wait > 1e-4 * 5.0, wait, 0.0))
-        v = np.where(step, -60.0, v)
-        g = [x + matrix @ step for x, (matrix, _, _) in zip(g, joined, strict=True)]
-    return fired
-
-
 def test_integrate_and_fire_cells_against_numpy(key):
     """100 cells, 200 ms: the same spikes on the same steps."""
     n, t1, dt = 100, 200.0, 0.1
@@ -185,7 +153,7 @@ def test_integrate_and_fire_cells_against_numpy(key):
         factor = np.random.default_rng(k).uniform(0.5, 1.5, len(edges))
         matrix = np.zeros((n, n))
         np.add.at(matrix, (edges.post, edges.pre), weight * factor)
-        joined.append((matrix, reversal, tau))
+        joined.append(({0: matrix}, reversal, tau))
         synapse = synapses.Exponential(weight, tau, reversal)
         projections.append(
             networks.Projection("all", "all", synapse, edges, weight=factor, name=f"kind {k}")

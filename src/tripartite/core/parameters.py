@@ -26,6 +26,7 @@ else:
 
 _MARK = "tripartite_parameter"
 _SIGNAL = "tripartite_signal"
+_CONSTANT = "tripartite_constant"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +100,13 @@ def parameters_of(module: eqx.Module) -> Iterator[tuple[str, ParameterInfo, Any]
 
 
 def is_declared(field: dataclasses.Field[Any]) -> bool:
-    """Whether a field was made by `parameter` or by `signal`."""
-    return _MARK in field.metadata or _SIGNAL in field.metadata
+    """Whether a field was made by `parameter`, by `signal` or by `constant`."""
+    return any(mark in field.metadata for mark in (_MARK, _SIGNAL, _CONSTANT))
+
+
+def constant(*, static: bool = False) -> Any:
+    """Declares a field that is no parameter: indices, or (static) what a solve is compiled for."""
+    return eqx.field(static=static, metadata={_CONSTANT: True})
 
 
 class AbstractParametrised(eqx.Module):

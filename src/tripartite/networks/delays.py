@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from tripartite.core import constant
 from tripartite.core.errors import is_concrete
 
 
@@ -30,9 +31,9 @@ class Line(eqx.Module):
     `per_edge`: whether each edge has a delay of its own.
     """
 
-    dt: float = eqx.field(static=True)
     slots: int = eqx.field(static=True)
     per_edge: bool = eqx.field(static=True)
+    dt: float = constant(static=True)
 
     def init(self, signal: Array) -> LineState:
         """As if the signal `[cells]` had always been what it is."""
@@ -85,4 +86,4 @@ def line(name: str, delay: Any, max_delay: float, dt: float) -> tuple[Line, Any]
             f"{name}: a delay is shorter than a step of {dt} ms, or beyond max_delay.",
         )
     slots = int(np.ceil(max_delay / dt * (1.0 - 1e-9))) + 2
-    return Line(dt, slots, bool(np.ndim(delay))), delay
+    return Line(slots, bool(np.ndim(delay)), dt), delay

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from tripartite.core import constant
+
 # Beyond this ratio of the largest fan-in to the mean, padding costs more than scattering.
 _HEAVY = 3.0
 
@@ -20,10 +22,9 @@ class Sums(eqx.Module):
     4.7; with a gradient 5.9, 12 and 16.
     """
 
-    index: Array | None
     kind: str = eqx.field(static=True)
     targets: int = eqx.field(static=True)
-    edges: int = eqx.field(static=True)
+    index: Array | None = constant()
 
     def __call__(self, x: Array) -> Array:
         """From `[edges]` to `[targets]`."""
@@ -40,9 +41,9 @@ class Fans(eqx.Module):
     With all pairs joined in order this is a dense matrix times a vector.
     """
 
-    pre: Array
     sums: Sums
     dense: bool = eqx.field(static=True)
+    pre: Array = constant()
 
     def __call__(self, weight: Array, signal: Array) -> Array:
         """From the weights, `[edges]` or one, and the signals `[n_pre]` to `[targets]`."""
@@ -68,7 +69,7 @@ def sums(target: np.ndarray, targets: int) -> Sums:
     """The layout for edges with these targets; -1 leaves an edge out."""
     kind, table = _table(target, targets)
     index = None if table is None else jnp.asarray(table, jnp.int32)
-    return Sums(index, kind, targets, len(target))
+    return Sums(kind, targets, index)
 
 
 def fans(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> Fans:
@@ -78,7 +79,7 @@ def fans(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> Fans:
     dense = in_order and np.array_equal(pre, np.tile(np.arange(n_pre), n_post))
     heard = np.append(pre, n_pre)[table] if kind == "padded" else pre
     index = None if table is None else jnp.asarray(table, jnp.int32)
-    return Fans(jnp.asarray(heard, jnp.int32), Sums(index, kind, n_post, len(pre)), dense)
+    return Fans(Sums(kind, n_post, index), dense, jnp.asarray(heard, jnp.int32))
 
 
 def _table(target: np.ndarray, targets: int) -> tuple[str, np.ndarray | None]:

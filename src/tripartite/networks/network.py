@@ -301,6 +301,12 @@ class Network(AbstractRelaxation):
 
     def _input(self, name: str, y: NetworkState, v: dict[str, Array], u: Any) -> Any:
         """What reaches one population."""
+        for x in jax.tree.leaves(u):
+            if jnp.shape(x) and jnp.shape(x)[0] != self.populations[name].size:
+                raise ValueError(
+                    f"the stimulus of {name!r} has shape {jnp.shape(x)}, for "
+                    f"{self.populations[name].size} units: give one number, or one for each"
+                )
         if name in v:
             return self._membrane(name, y, v[name], u)
         if isinstance(self.populations[name].unit, AbstractAstrocyte):

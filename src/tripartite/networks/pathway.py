@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from tripartite.core import Cleft, Membrane, Relaxation
+from tripartite.core import Cleft, Membrane, Relaxation, constant
 from tripartite.networks.delays import Line, LineState
 from tripartite.networks.layout import Fans, Sums, fans, sums
 from tripartite.networks.population import Population
@@ -30,14 +30,14 @@ class Pathway(eqx.Module):
     known; `targets`, how many cells there are in `post`.
     """
 
-    pre: Array
-    post: Array
+    targets: int = eqx.field(static=True)
     fans: Fans | None
     into: Sums | None
-    astrocyte: Array | None
     onto: Sums | None
     line: Line | None
-    targets: int = eqx.field(static=True)
+    pre: Array = constant()
+    post: Array = constant()
+    astrocyte: Array | None = constant()
 
     def synapses(self, projection: Projection) -> Population:
         """The projection's synapses, as many as there are states."""
@@ -155,12 +155,12 @@ def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int |
         astrocyte = jnp.asarray(np.where(given < 0, n_astrocytes, given), jnp.int32)
         onto = sums(given, n_astrocytes)
     return Pathway(
-        jnp.asarray(edges.pre, jnp.int32),
-        jnp.asarray(edges.post, jnp.int32),
+        n_post,
         fans(edges.pre, edges.post, n_pre, n_post) if projection.linear else None,
         None if projection.linear else sums(edges.post, n_post),
-        astrocyte,
         onto,
         None,
-        n_post,
+        jnp.asarray(edges.pre, jnp.int32),
+        jnp.asarray(edges.post, jnp.int32),
+        astrocyte,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Relaxation, part_name
+from tripartite.core.errors import is_concrete
 from tripartite.networks.crossing import Crossing
 from tripartite.networks.edges import require_count
 
@@ -157,10 +158,11 @@ def _axes(one: Any, many: Any, n: int) -> tuple[int | None, ...]:
         raise ValueError("the units of a population must all have the same parts.")
     axes = []
     for a, (path, b) in zip(known, rows, strict=True):
-        if b.shape not in (a.shape, (n, *a.shape)):
+        same = b.shape == a.shape and not (is_concrete(a) and is_concrete(b) and np.any(a != b))
+        if not same and b.shape != (n, *a.shape):
             raise ValueError(
-                f"{part_name(many, path)} has shape {a.shape} in one unit and {b.shape} in {n} of "
-                "them: each unit's parameters must follow from its own numbers alone."
+                f"{part_name(many, path)} is {a} in one unit and {b} in {n} of them: each unit's "
+                "parameters must follow from its own numbers alone."
             )
         axes.append(0 if b.ndim > a.ndim else None)
     return tuple(axes)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core import AbstractParametrised, Parameter, constant, parameter
 from tripartite.core.errors import is_concrete
 from tripartite.networks.edges import Edges
 from tripartite.networks.ensheathing import Ensheathed
@@ -64,8 +64,8 @@ class Projection(AbstractParametrised):
     edges: Edges = eqx.field(static=True)
     astrocytes: Ensheathed | None = eqx.field(static=True)
     sign: Sign | None = eqx.field(static=True)
-    max_delay: float | None = eqx.field(static=True)
     name: str = eqx.field(static=True)
+    max_delay: float | None = constant(static=True)
     strength: Parameter = parameter(None, "1")
     delay: Any = parameter(None, "ms")
 
