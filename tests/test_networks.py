@@ -113,11 +113,13 @@ def test_every_layout_adds_up_the_same(kind, weight):
     signal = rng.random(9)
     matrix = np.zeros((7, 9))
     np.add.at(matrix, (edges.post, edges.pre), w)
-    found = table(jnp.asarray(w), jnp.asarray(signal))
+    found = table(table.lay(jnp.asarray(w)), jnp.asarray(signal))
     np.testing.assert_allclose(found, matrix @ signal, rtol=1e-13)
     per_edge = networks.layout.sums(edges.post, 7)(jnp.asarray(w) * signal[edges.pre])
     np.testing.assert_allclose(per_edge, matrix @ signal, rtol=1e-13)
-    slopes = jax.grad(lambda w: jnp.sum(table(w, jnp.asarray(signal)) ** 2))(jnp.asarray(w))
+    slopes = jax.grad(lambda w: jnp.sum(table(table.lay(w), jnp.asarray(signal)) ** 2))(
+        jnp.asarray(w)
+    )
     expected = 2.0 * (matrix @ signal)[edges.post] * signal[edges.pre]
     np.testing.assert_allclose(slopes, expected if weight == "each" else expected.sum(), rtol=1e-12)
 

@@ -97,8 +97,7 @@ def simulate(
             f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
             "for example cells.HodgkinHuxley()."
         )
-    if dt is not None:
-        model = model.at_step(concrete_float("dt", dt))
+    model = model.at_step(None if dt is None else concrete_float("dt", dt))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
     dtype = planning.time_dtype(y0)

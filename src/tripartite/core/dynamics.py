@@ -76,8 +76,8 @@ class AbstractDynamics(AbstractParametrised):
         jumps = type(self).jump is not AbstractDynamics.jump
         return (type(self).__name__,) if jumps else ()
 
-    def at_step(self, dt: float) -> "AbstractDynamics":
-        """The model as a solve in steps of `dt` (ms) needs it: by default, itself."""
+    def at_step(self, dt: float | None) -> "AbstractDynamics":
+        """The model as a solve in steps of `dt` ms (`None`: adaptive) needs it; by default itself."""
         return self
 
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:

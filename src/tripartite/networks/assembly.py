@@ -165,12 +165,18 @@ def asked_for_crossings(projections: Projections, populations: Populations) -> t
     )
 
 
-def with_lines(network: "Network", dt: float) -> "Network":
-    """The network with its delays counted in steps of `dt` ms."""
-    if dt <= 0:
+def begun(network: "Network", dt: float | None) -> "Network":
+    """The network with its weights laid out, and its delays counted in steps of `dt` ms."""
+    if dt is not None and dt <= 0:
         raise ValueError(f"dt must be positive, got {dt} ms.")
     for name, p in network.projections.items():
-        if p.delay is None or p.max_delay is None:
+        network = eqx.tree_at(
+            lambda n, name=name: n.pathways[name].laid,
+            network,
+            network.pathways[name].lay(p),
+            is_leaf=lambda x: x is None,
+        )
+        if dt is None or p.delay is None or p.max_delay is None:
             continue
         found, delay = line(f"projection {name!r}", p.delay, p.max_delay, dt)
         network = eqx.tree_at(

@@ -82,12 +82,12 @@ class Network(AbstractRelaxation):
         self.served = assembly.served(self.projections, self.populations)
         self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
 
-    def at_step(self, dt: float) -> "Network":
-        """The network with its delays counted in steps of `dt` (ms).
+    def at_step(self, dt: float | None) -> "Network":
+        """The network with its delays counted in steps of `dt` (ms), its weights laid out.
 
         **Raises:** `ValueError` for a delay shorter than a step, or longer than its line.
         """
-        return assembly.with_lines(self, dt)
+        return assembly.begun(self, dt)
 
     def init(self) -> NetworkState:
         """Every part at its own start; nothing under way.

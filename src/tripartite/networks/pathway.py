@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from tripartite.core import Cleft, Membrane, Relaxation, constant
 from tripartite.networks.delays import Line, LineState
-from tripartite.networks.layout import Fans, Sums, fans, sums
+from tripartite.networks.layout import Fans, Sums, fans, settled, sums
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
 
@@ -26,8 +26,9 @@ class Pathway(eqx.Module):
 
     **Arguments:** `pre`, `post`, `[edges]`; `fans` sums signals for synapses with one state per
     target; `into` sums what edges say to their targets; `astrocyte`, `[edges]`, one past the last
-    for none, and `onto`, which sums what edges say to the astrocytes; `line`, once the step is
-    known; `targets`, how many cells there are in `post`.
+    for none, and `onto`, which sums what edges say to the astrocytes; `line` and
+    `laid`, once a solve has begun: the delay's memory, and the weights as they are read; `targets`,
+    how many cells there are in `post`.
     """
 
     targets: int = eqx.field(static=True)
@@ -35,6 +36,7 @@ class Pathway(eqx.Module):
     into: Sums | None
     onto: Sums | None
     line: Line | None
+    laid: Array | None
     pre: Array = constant()
     post: Array = constant()
     astrocyte: Array | None = constant()
@@ -53,7 +55,7 @@ class Pathway(eqx.Module):
         if not projection.hears_spikes and self.line is not None:
             v = self.line.read(_remembered(y), projection.delay, t, self.pre)
         if self.fans is not None:
-            rate = none if trigger is None else self.arriving(projection.weight, trigger(v))
+            rate = none if trigger is None else self.arriving(projection, trigger(v))
             return Cleft(none, v_post, none, none, none, rate, none)
         v = self._along(v)
         rate = none if trigger is None else trigger(v)
@@ -62,12 +64,16 @@ class Pathway(eqx.Module):
             modulation = jnp.append(gliotransmitter, none)[self.astrocyte]
         return Cleft(v, v_post[self.post], none, modulation, none, rate, none)
 
-    def arriving(self, weight: Array, signal: Array) -> Array:
+    def lay(self, projection: Projection) -> Array:
+        """The weights as the layout reads them."""
+        return projection.weight if self.fans is None else self.fans.lay(projection.weight)
+
+    def arriving(self, projection: Projection, signal: Array) -> Array:
         """The weighted sum at each target, of a signal `[n_pre]` or, with delays, `[edges]`."""
         assert self.fans is not None
         if self._per_edge():
-            return self.fans.sums(weight * signal)
-        return self.fans(weight, signal)
+            return self.fans.sums(projection.weight * signal)
+        return self.fans(self.lay(projection) if self.laid is None else self.laid, signal)
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
@@ -75,7 +81,7 @@ class Pathway(eqx.Module):
         g, reversal = self.synapses(projection).each(_conductance, y.synapses, at)
         if self.into is None:
             return Membrane(g * reversal, g)
-        g = projection.weight * g
+        g = (projection.weight if self.laid is None else self.laid) * g
         return Membrane(self.into(g * reversal), self.into(g))
 
     def spilled(self, projection: Projection, y: ProjectionState) -> Array:
@@ -108,8 +114,9 @@ class Pathway(eqx.Module):
             return ProjectionState(y.synapses, line), None
         if self.line is not None and line is not None:
             said = self.line.read(line, projection.delay, t, self.pre)
+        said = said if self._per_edge() else settled(said)
         if self.fans is not None:
-            heard = cleft._replace(spike=self.arriving(projection.weight, said))
+            heard = cleft._replace(spike=self.arriving(projection, said))
         else:
             post = cleft.post_spike if post_spike is None else post_spike[self.post]
             heard = cleft._replace(spike=self._along(said), post_spike=post)
@@ -159,6 +166,7 @@ def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int |
         fans(edges.pre, edges.post, n_pre, n_post) if projection.linear else None,
         None if projection.linear else sums(edges.post, n_post),
         onto,
+        None,
         None,
         jnp.asarray(edges.pre, jnp.int32),
         jnp.asarray(edges.post, jnp.int32),
