@@ -142,6 +142,15 @@ def test_states_per_edge_and_per_cell_agree():
     np.testing.assert_allclose(v_each, v_merged, rtol=SAME_SUM)
 
 
+def test_no_edges_at_all():
+    none = networks.bernoulli(12, 12, 0.0, key=jax.random.key(0))
+    for synapse, delay in ((synapses.Exponential(0.02), None), (synapses.ampa(pulsed=True), 1.0)):
+        p = networks.Projection("e", "e", synapse, none, delay=delay, weight=np.zeros(0))
+        cell = leaky(12, rest=np.linspace(-52.0, -45.0, 12))
+        found = solve(networks.Network({"e": cell}, [p]), {}, 10.0)["e.v"]
+        np.testing.assert_array_equal(found, solve(recurrent(0.0), {}, 10.0)["e.v"])
+
+
 # Against a loop in NumPy
 
 

@@ -76,9 +76,8 @@ def graded(delay):
 WAVE = tp.stimuli.Sampled(60.0 * jnp.sin(jnp.linspace(0.0, 20.0, 401)) ** 2, 0.05, 0.0, "cubic")
 
 
-def heard(delay, y0=None, **span):
-    network = graded(delay)
-    return tp.simulate(network, {"a": WAVE}, dt=DT, y0=y0, record={"b.v": None}, **span)
+def heard(delay, **options):
+    return tp.simulate(graded(delay), {"a": WAVE}, dt=DT, record={"b.v": None}, **options)
 
 
 def test_a_voltage_is_heard_later():
@@ -92,8 +91,8 @@ def test_a_voltage_is_heard_later():
 def test_delays_are_differentiable():
     """Off the whole steps, where the interpolation has a corner."""
 
-    def end(delay):
-        return heard(delay, t1=8.0).ys["b.v"][-1]
+    def end(delay, adjoint="by steps"):
+        return heard(delay, t1=8.0, adjoint=adjoint).ys["b.v"][-1]
 
     # Both cells at once: each depends on its own delay alone.
     delay, h = jnp.asarray([0.53, 1.78]), 1e-4
@@ -102,6 +101,8 @@ def test_delays_are_differentiable():
     expected = (run(delay + h) - run(delay - h)) / (2 * h)
     assert np.abs(expected).min() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    nested = jax.grad(lambda delay: jnp.sum(end(delay, "nested")))(delay)
+    np.testing.assert_allclose(nested, found, rtol=1e-10)
 
 
 def test_the_derivative_of_a_spikes_arrival():

@@ -77,7 +77,7 @@ class AbstractDynamics(AbstractParametrised):
         return (type(self).__name__,) if jumps else ()
 
     def at_step(self, dt: float | None) -> "AbstractDynamics":
-        """The model as a solve in steps of `dt` ms (`None`: adaptive) needs it; by default itself."""
+        """The model as a solve in steps of `dt` ms (`None`: adaptive) needs it: often, itself."""
         return self
 
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:

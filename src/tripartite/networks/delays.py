@@ -68,7 +68,8 @@ def line(name: str, delay: Any, max_delay: float, dt: float) -> tuple[Line, Any]
     # A delay of one step that was computed may fall short of it by round-off.
     low, high = dt * (1.0 - 1e-6), max_delay * (1.0 + 1e-6)
     if is_concrete(delay):
-        shortest, longest = np.min(np.asarray(delay)), np.max(np.asarray(delay))
+        shortest = np.min(np.asarray(delay), initial=np.inf)
+        longest = np.max(np.asarray(delay), initial=0.0)
         if shortest < low:
             raise ValueError(
                 f"{name}: a delay of {shortest} ms is shorter than a step of dt = {dt} ms: take a "
