@@ -97,21 +97,24 @@ def test_a_split_network_is_the_whole():
 
 
 @pytest.mark.parametrize("weight", ["one", "each"])
-@pytest.mark.parametrize("kind", ["rows", "padded", "scatter", "dense"])
+@pytest.mark.parametrize("kind", ["rows", "padded", "scatter", "dense", "complete"])
 def test_every_layout_adds_up_the_same(kind, weight):
     """One state per target against one per edge, and both against a matrix."""
     rng = np.random.default_rng(5)
     edges = {
-        "rows": networks.fixed_fan_in(9, 7, 3, key=jax.random.key(0)),
-        "padded": networks.bernoulli(9, 7, 0.5, key=jax.random.key(4)),
-        "scatter": networks.Edges(rng.integers(0, 9, 30), np.r_[np.zeros(24, int), np.arange(6)]),
-        "dense": networks.all_to_all(9, 7),
+        "rows": networks.fixed_fan_in(90, 7, 3, key=jax.random.key(0)),
+        "padded": networks.bernoulli(90, 7, 0.1, key=jax.random.key(4)),
+        "scatter": networks.Edges(rng.integers(0, 90, 30), np.r_[np.zeros(24, int), np.arange(6)]),
+        # Two edges join the same pair.
+        "dense": networks.Edges(rng.integers(0, 90, 200), rng.integers(0, 7, 200)),
+        "complete": networks.all_to_all(90, 7),
     }[kind]
     w = 0.7 if weight == "one" else rng.random(len(edges))
-    table = networks.layout.fans(edges.pre, edges.post, 9, 7)
-    assert table.dense if kind == "dense" else table.sums.kind == kind
-    signal = rng.random(9)
-    matrix = np.zeros((7, 9))
+    table = networks.layout.fans(edges.pre, edges.post, 90, 7)
+    assert table.dense == (kind in ("dense", "complete"))
+    assert table.dense or table.sums.kind == kind
+    signal = rng.random(90)
+    matrix = np.zeros((7, 90))
     np.add.at(matrix, (edges.post, edges.pre), w)
     found = table(table.lay(jnp.asarray(w)), jnp.asarray(signal))
     np.testing.assert_allclose(found, matrix @ signal, rtol=1e-13)
@@ -149,6 +152,21 @@ def test_no_edges_at_all():
         cell = leaky(12, rest=np.linspace(-52.0, -45.0, 12))
         found = solve(networks.Network({"e": cell}, [p]), {}, 10.0)["e.v"]
         np.testing.assert_array_equal(found, solve(recurrent(0.0), {}, 10.0)["e.v"])
+
+
+def test_a_refractory_crossing_counts_time():
+    """A cell held above the threshold fires again and again; one that dips below in time does."""
+    rule = networks.Refractory(-20.0, 3.0)
+    v = jnp.asarray([0.0, -20.0])
+    memory, counts = rule.start(v), np.zeros(2)
+    for step in range(1, 101):
+        # The second cell is above at 2, 4, and from 6 ms on, in steps of 0.1.
+        above = step in (20, 40) or step >= 60
+        now = v.at[1].set(10.0 if above else -20.0)
+        fired, memory = rule(memory, now, now, jnp.asarray(0.1 * step))
+        counts += fired
+    # At 0.1, 3.1, 6.1, 9.1; and at 2, 6, 9, while 4 is too soon.
+    np.testing.assert_array_equal(counts, [4, 3])
 
 
 # Against a loop in NumPy

@@ -1,7 +1,7 @@
 """Networks: populations, edges, projections with delays and astrocytes, gap junctions."""
 
 from tripartite.networks.couplings import Coupling, gap_junctions
-from tripartite.networks.crossing import Crossing
+from tripartite.networks.crossing import AbstractCrossing, Crossing, Refractory
 from tripartite.networks.edges import (
     Edges,
     all_to_all,
@@ -18,6 +18,7 @@ from tripartite.networks.population import Population, population
 from tripartite.networks.projection import Projection
 
 __all__ = [
+    "AbstractCrossing",
     "Coupling",
     "Crossing",
     "Edges",
@@ -27,6 +28,7 @@ __all__ = [
     "Population",
     "Projection",
     "ProjectionState",
+    "Refractory",
     "all_to_all",
     "bernoulli",
     "distance_dependent",

@@ -11,6 +11,9 @@ from tripartite.core import constant
 # Beyond this ratio of the largest fan-in to the mean, padding costs more than scattering.
 _HEAVY = 3.0
 
+# From this share of joined pairs on, a dense matrix costs less than a table of edges.
+_DENSE = 0.2
+
 
 class Sums(eqx.Module):
     """Adds up one value per edge into one per target: built from the target of each edge.
@@ -39,15 +42,21 @@ class Sums(eqx.Module):
 class Fans(eqx.Module):
     """Adds up the weighted signals of the cells before each cell: `sum over edges of w s[pre]`.
 
-    With all pairs joined in order this is a dense matrix times a vector.
+    Where a fifth of all pairs is joined or more, this is a dense matrix times a vector: 0.33 ns for
+    each pair, joined or not, against 1.4 for each edge of a table.
     """
 
     sums: Sums
     dense: bool = eqx.field(static=True)
+    sources: int = eqx.field(static=True)
     pre: Array = constant()
+    post: Array | None = constant()
 
     def lay(self, weight: Array) -> Array:
         """The weights, `[edges]` or one, as they are read: once for a solve, not at every step."""
+        if self.post is not None:
+            empty = jnp.zeros((self.sums.targets, self.sources), weight.dtype)
+            return empty.at[self.post, self.pre].add(weight)
         if jnp.ndim(weight) == 0 or self.sums.index is None:
             return weight if jnp.ndim(weight) == 0 else weight.reshape(self.sums.targets, -1)
         return _extended(weight)[self.sums.index] if self.sums.kind == "padded" else weight
@@ -56,7 +65,9 @@ class Fans(eqx.Module):
         """From the weights as laid, and the signals `[n_pre]`, to `[targets]`."""
         one, shape = jnp.ndim(laid) == 0, (self.sums.targets,)
         if self.dense:
-            return jnp.broadcast_to(laid * jnp.sum(signal), shape) if one else laid @ signal
+            if one:
+                return jnp.broadcast_to(laid * jnp.sum(signal), shape)
+            return jnp.matmul(laid, signal, precision="highest")
         if self.sums.kind == "padded":
             # The padding hears a cell that never says anything: its weight has no gradient.
             signal = _extended(signal)
@@ -90,12 +101,17 @@ def sums(target: np.ndarray, targets: int) -> Sums:
 def fans(pre: np.ndarray, post: np.ndarray, n_pre: int, n_post: int) -> Fans:
     """The layout of edges from `pre` to `post`."""
     kind, table = _table(post, n_post)
-    in_order = kind == "rows" and len(pre) == n_pre * n_post
-    dense = in_order and np.array_equal(pre, np.tile(np.arange(n_pre), n_post))
+    index = None if table is None else jnp.asarray(table, jnp.int32)
+    summed = Sums(kind, n_post, index)
+    dense = len(pre) >= _DENSE * n_pre * n_post
+    if dense:
+        # With all pairs in order the weights are the matrix as they stand.
+        complete = kind == "rows" and np.array_equal(pre, np.tile(np.arange(n_pre), n_post))
+        placed = None if complete else jnp.asarray(post, jnp.int32)
+        return Fans(summed, dense, n_pre, jnp.asarray(pre, jnp.int32), placed)
     heard = np.append(pre, n_pre)[table] if kind == "padded" else pre
     heard = heard.reshape(n_post, -1) if kind == "rows" else heard
-    index = None if table is None else jnp.asarray(table, jnp.int32)
-    return Fans(Sums(kind, n_post, index), dense, jnp.asarray(heard, jnp.int32))
+    return Fans(summed, dense, n_pre, jnp.asarray(heard, jnp.int32), None)
 
 
 def _table(target: np.ndarray, targets: int) -> tuple[str, np.ndarray | None]:

@@ -24,8 +24,8 @@ _NO_UNIT = "unit undeclared"
 class NetworkState(NamedTuple):
     """The states of the parts, by name.
 
-    `populations`; `armed`: 1 for each cell whose next crossing is a spike, for populations that
-    are asked for crossings; `projections`.
+    `populations`; `armed`: what each cell's `Crossing` remembers, of populations that are asked for
+    spikes and have none of their own; `projections`.
     """
 
     populations: dict[str, Any]
@@ -96,7 +96,7 @@ class Network(AbstractRelaxation):
         """
         populations = {name: part.init() for name, part in self.populations.items()}
         v = {name: self._voltage(name, populations) for name in self._cells()}
-        armed = {name: self.populations[name].crossing.armed(v[name]) for name in self.crossing}
+        armed = {name: self.populations[name].crossing.start(v[name]) for name in self.crossing}
         projections = {}
         for name, projection in self.projections.items():
             path, start = self.pathways[name], None
@@ -131,7 +131,7 @@ class Network(AbstractRelaxation):
         }
         return NetworkState(
             {name: part.units() or _NO_UNIT for name, part in self.populations.items()},
-            dict.fromkeys(self.crossing, "1"),  # pyright: ignore[reportArgumentType]
+            {name: self.populations[name].crossing.unit() for name in self.crossing},  # pyright: ignore[reportArgumentType]
             lines,
         )
 
@@ -232,7 +232,7 @@ class Network(AbstractRelaxation):
         after = dict(y.populations)
         for name in self._cells():
             after[name] = self._reset(name, t, before, y, found.inputs[name])
-        spikes, armed = self._spikes(y, found.v, after)
+        spikes, armed = self._spikes(t, y, found.v, after)
         projections, arrived = {}, {}
         for name, projection in self.projections.items():
             if not self._acts(name):
@@ -254,7 +254,7 @@ class Network(AbstractRelaxation):
         return part.jump(t, before.populations[name], own, u) if part.jumping() else own
 
     def _spikes(
-        self, y: NetworkState, v: dict[str, Array], after: dict[str, Any]
+        self, t: Array, y: NetworkState, v: dict[str, Array], after: dict[str, Any]
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Who fired, of the populations that are asked, and who is armed."""
         spikes, armed = {}, {}
@@ -262,7 +262,7 @@ class Network(AbstractRelaxation):
             part = self.populations[name]
             if name in self.crossing:
                 settled = self._voltage(name, after)
-                spikes[name], armed[name] = part.crossing(y.armed[name], v[name], settled)
+                spikes[name], armed[name] = part.crossing(y.armed[name], v[name], settled, t)
             else:
                 spikes[name] = part.ports(after[name])["spike"]
         return spikes, armed

@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Relaxation, part_name
 from tripartite.core.errors import is_concrete
-from tripartite.networks.crossing import Crossing
+from tripartite.networks.crossing import AbstractCrossing, Crossing
 from tripartite.networks.edges import require_count
 
 
@@ -31,7 +31,7 @@ class Population(AbstractRelaxation):
     unit: AbstractRelaxation
     axes: tuple[int | None, ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
-    crossing: Crossing = eqx.field(default_factory=Crossing)
+    crossing: AbstractCrossing = eqx.field(default_factory=Crossing)
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """`function(unit, *args)` for every unit: arrays with a leading axis of `size` are spread.
@@ -111,7 +111,7 @@ def population(
     make: Callable[..., AbstractRelaxation] | AbstractRelaxation,
     n: int,
     *,
-    crossing: Crossing | None = None,
+    crossing: AbstractCrossing | None = None,
     **per_unit: Any,
 ) -> Population:
     """`n` units of one class, of which the parameters in `per_unit` differ.
