@@ -23,6 +23,7 @@ from tripartite.solvers import (
     flows_of,
     is_mapped,
     term_for,
+    without_idle_midpoint,
 )
 from tripartite.stimuli import AbstractStimulus
 
@@ -69,6 +70,10 @@ def fixed(
         solver = SymmetricExponential() if isinstance(model, AbstractRelaxation) else ClassicalRK4()
     terms = term_for(model, solver)
     _check_bound(terms, solver, (model, stimulus), y0, jnp.asarray(span[0], dtype), dt)
+    described_solver = repr(solver)
+    if isinstance(solver, AbstractExponential):
+        start = jnp.asarray(span[0], dtype)
+        solver = without_idle_midpoint(solver, terms, start, y0, (model, stimulus))
     complete = _between_steps(solver, model, key)
     if adjoint is None and is_mapped((model, stimulus, y0, key)):
         adjoint = GRADIENTS[0]
@@ -90,7 +95,7 @@ def fixed(
     }
     save = {"t0": True, "steps": min(every, steps), "t1": True}
     described = f"{steps} of {dt:g} ms, a record after every {every}"
-    return options, save, Plan(repr(solver), described, gradient)
+    return options, save, Plan(described_solver, described, gradient)
 
 
 def _check_bound(terms: Any, solver: Any, args: Any, y0: Any, t0: Array, dt: float) -> None:

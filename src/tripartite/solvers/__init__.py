@@ -7,6 +7,7 @@ from tripartite.solvers.exponential import (
     SequentialExponential,
     SymmetricExponential,
     products_reached,
+    without_idle_midpoint,
 )
 from tripartite.solvers.fixed_steps import GRADIENTS, FixedSteps
 from tripartite.solvers.flows import AbstractFlow, CrankNicolson, Exponential, Pade, flows_of
@@ -37,4 +38,5 @@ __all__ = [
     "is_mapped",
     "products_reached",
     "term_for",
+    "without_idle_midpoint",
 ]

@@ -1,6 +1,7 @@
 """Exponential steps over drive and decay, swept over the model's blocks."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -124,6 +125,35 @@ class AbstractExponential(diffrax.AbstractSolver):
             if solver_state is not None:
                 solver_state = _reached(solver_state, now, flows, moves, dt)
         return y, None, {"y0": y0, "y1": y}, solver_state, diffrax.RESULTS.successful
+
+
+def without_idle_midpoint(
+    solver: "AbstractExponential", terms: Any, t0: Array, y0: PyTree[Array], args: Any
+) -> "AbstractExponential":
+    """The solver without its predictor if no block's coefficients contain the block's own state.
+
+    The compiler would remove it, but only after it has been traced.
+    """
+    if not solver.midpoint:
+        return solver
+    blocks = eqx.filter_eval_shape(terms.vf, t0, y0, args).blocks
+    _, structure = jax.tree.flatten(y0)
+
+    def own_slopes(leaves: list[Array], block: int) -> Any:
+        """How the block's coefficients change with its states: nothing where they do not."""
+
+        def coefficients(leaves: list[Array]) -> Any:
+            found = terms.vf(t0, jax.tree.unflatten(structure, leaves), args)
+            both = zip(jax.tree.leaves(found.drive), jax.tree.leaves(found.decay), strict=True)
+            return [pair for pair, k in zip(both, blocks, strict=True) if k == block]
+
+        tangents = [x if k == block else None for x, k in zip(leaves, blocks, strict=True)]
+        return eqx.filter_jvp(coefficients, (leaves,), (tangents,))[1]
+
+    for block in set(blocks) - {None}:
+        if jax.tree.leaves(eqx.filter_eval_shape(own_slopes, jax.tree.leaves(y0), block)):
+            return solver
+    return dataclasses.replace(solver, midpoint=False)
 
 
 class Products(NamedTuple):
