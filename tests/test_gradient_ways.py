@@ -129,6 +129,13 @@ def test_what_is_picked():
     assert seen == ["FixedSteps, by steps"] * 2
     # An implicit step may fail, which has to be carried from step to step.
     assert picked(SMALL, 10.0, solver=NEWTON) == "FixedSteps, by steps"
+    # 800 bytes a step are too many for a solve of ten minutes.
+    assert FixedSteps(1_000_000, 0.025).choose(SymmetricExponential(), SQUID.init(), None) == (
+        "linearised"
+    )
+    assert FixedSteps(24_000_000, 0.025).choose(SymmetricExponential(), SQUID.init(), None) == (
+        "by steps"
+    )
     plan = str(tp.simulate(SQUID, 10.0, t1=0.5, dt=0.05).stats["plan"])
     assert "SymmetricExponential" in plan
     assert "10 of 0.05 ms" in plan

@@ -20,6 +20,29 @@ class GapJunctions(NamedTuple):
     here: Int[Array, " junctions"]
     there: Int[Array, " junctions"]
 
+    def require_pairs(self, unit: str) -> None:
+        """**Raises:** `ValueError` for ends of unequal length, or a `unit` joined to itself."""
+        if not all(is_concrete(x) for x in self):
+            return
+        here, there = (np.asarray(x) for x in self)
+        if here.ndim != 1 or here.shape != there.shape:
+            raise ValueError(
+                "junctions need two index arrays of one length, got shapes "
+                f"{here.shape} and {there.shape}."
+            )
+        if np.any(here == there):
+            raise ValueError(f"{unit} {here[here == there][0]} is joined to itself: leave it out.")
+
+    def require_within(self, count: int, whose: str) -> None:
+        """**Raises:** `ValueError` for a junction of a unit that is not among `count`."""
+        if not all(is_concrete(x) for x in self):
+            return
+        joined = np.concatenate([np.asarray(x) for x in self])
+        if joined.size and (joined.min() < 0 or joined.max() >= count):
+            raise ValueError(
+                f"{whose} {joined.min()} to {joined.max()}, and there are {count}, counted from 0."
+            )
+
 
 def ring(count: int) -> GapJunctions:
     """Each of `count` cells joined to the next, and the last to the first.
@@ -72,22 +95,8 @@ class AstrocyteNetwork(AbstractRelaxation):
                 f"AstrocyteNetwork solves without jumps or noise, got "
                 f"{type(self.astrocyte).__name__}: leave its jump or its noise out."
             )
-        if not all(is_concrete(x) for x in self.junctions):
-            return
-        here, there = (np.asarray(x) for x in self.junctions)
-        if here.ndim != 1 or here.shape != there.shape:
-            raise ValueError(
-                "junctions need two index arrays of one length, got shapes "
-                f"{here.shape} and {there.shape}."
-            )
-        joined = np.concatenate([here, there])
-        if joined.size and (joined.min() < 0 or joined.max() >= self.count):
-            raise ValueError(
-                f"junctions name cells {joined.min()} to {joined.max()}, and there are "
-                f"{self.count}, counted from 0."
-            )
-        if np.any(here == there):
-            raise ValueError(f"cell {here[here == there][0]} is joined to itself: leave it out.")
+        self.junctions.require_pairs("cell")
+        self.junctions.require_within(self.count, "junctions name cells")
 
     def init(self) -> Any:
         """Every cell at its own start."""

@@ -7,7 +7,6 @@ from jaxtyping import Array
 
 from tripartite.astrocytes import AbstractCoupling, GapJunctions, exchange
 from tripartite.core import AbstractParametrised, Membrane
-from tripartite.core.errors import is_concrete
 from tripartite.networks.edges import Edges
 from tripartite.synapses import GapJunction
 
@@ -38,27 +37,11 @@ class Coupling(AbstractParametrised):
                 f"a coupling of {self.population!r} needs a synapses.GapJunction or an "
                 f"astrocytes.AbstractCoupling, got {type(self.junction).__name__}."
             )
-        if not all(is_concrete(x) for x in self.junctions):
-            return
-        here, there = (np.asarray(x) for x in self.junctions)
-        if here.ndim != 1 or here.shape != there.shape:
-            raise ValueError(
-                "junctions need two index arrays of one length, got shapes "
-                f"{here.shape} and {there.shape}."
-            )
-        if np.any(here == there):
-            raise ValueError(f"unit {here[here == there][0]} is joined to itself: leave it out.")
+        self.junctions.require_pairs("unit")
 
     def require_within(self, count: int) -> None:
         """**Raises:** `ValueError` for a junction of a unit that is not there."""
-        if not all(is_concrete(x) for x in self.junctions):
-            return
-        joined = np.concatenate([np.asarray(x) for x in self.junctions])
-        if joined.size and (joined.min() < 0 or joined.max() >= count):
-            raise ValueError(
-                f"junctions of {self.population!r} name units {joined.min()} to {joined.max()}, "
-                f"and there are {count}, counted from 0."
-            )
+        self.junctions.require_within(count, f"junctions of {self.population!r} name units")
 
     def electrical(self) -> bool:
         """Whether it joins membranes."""

@@ -61,7 +61,7 @@ def run(walk: Walk, gradient: str, context: Context, carry: Any, meter: Any) -> 
         scan = jax.lax.scan if gradient == "by steps" else nested
         return _plain(walk, scan, context, carry, meter)
     y, solver_state, result = carry
-    (y, solver_state), records = _linearised(walk, context, (y, solver_state), result)
+    (y, solver_state), records = _linearised(walk, context, (y, solver_state))
     return (y, solver_state, result), meter, records
 
 
@@ -111,11 +111,12 @@ def nested(body: Any, carry: Any, xs: Array) -> tuple[Any, Any]:
     return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, rest)
 
 
-def _linearised(walk: Walk, context: Context, start: Any, result: Any) -> Any:
+def _linearised(walk: Walk, context: Context, start: Any) -> Any:
     """The last `(state, solver's state)` and the records; derivatives by all steps' Jacobians.
 
-    For solvers that cannot fail: `result` stays as it was.
+    For solvers that cannot fail: no result is carried.
     """
+    result = diffrax.RESULTS.successful
     smooth, rest = eqx.partition((context, start), eqx.is_inexact_array)
     counted, fixed = eqx.partition(rest, eqx.is_array)
 
