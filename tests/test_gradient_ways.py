@@ -64,6 +64,21 @@ def test_records_on_any_grid_have_the_same_gradient(save_every):
         agree(other, first, 1e-12)
 
 
+def test_a_state_of_more_than_a_handful_of_numbers():
+    """Four cells of two states: eight numbers, whose Jacobians are one matrix a step."""
+    start = jax.tree.map(lambda x: jnp.linspace(1.0, 1.2, 4) * x, SMALL.init())
+    current = jnp.array([0.0, 3.0, 6.0, 9.0])
+
+    def gradient_of(way):
+        def loss(model, current):
+            return mean_voltage(model, current, y0=start, adjoint=way)
+
+        slopes = eqx.filter_jit(jax.grad(loss, argnums=(0, 1)))(SMALL, current)
+        return np.append(leaves(slopes[0]), slopes[1])
+
+    agree(gradient_of("linearised"), gradient_of("by steps"), 1e-12)
+
+
 def test_what_a_record_holds_is_differentiated():
     """A method of a model is a record with parameters of its own."""
 
