@@ -17,6 +17,7 @@ from tripartite.attention import (
     EluPlusOne,
     GaussHermite,
     Hyperbolic,
+    LearnedExponential,
     OneProcessPerToken,
     PositiveRandom,
     Taylor,
@@ -36,6 +37,7 @@ MAPS = {
     "hyperbolic": (Hyperbolic(4, SIZE, key=KEY), 8),
     "trigonometric": (Trigonometric(4, SIZE, key=KEY), 8),
     "trigonometric, plain": (Trigonometric(4, SIZE, key=KEY, stabilise=False), 8),
+    "learned": (LearnedExponential(SIZE, 8, key=KEY), 8),
     "Taylor": (Taylor(3), 20),
     "Gauss-Hermite": (GaussHermite(3, SIZE), 27),
 }
@@ -113,6 +115,27 @@ def test_causal_one_process_ignores_later_tokens():
     later = k.at[3:].set(1e3)
     np.testing.assert_array_equal(features.queries(q, k)[:3], features.queries(q, later)[:3])
     assert np.all(np.triu(features.queries(q, k), 1) == 0)
+
+
+def test_learned_exponential_formula(tmp_path):
+    q, k, _ = tokens()
+    features = LearnedExponential(SIZE, 8, stabilise=False, key=KEY)
+    w = np.asarray(features.query_weights)
+    np.testing.assert_array_equal(w[:SIZE], np.eye(SIZE))
+    np.testing.assert_allclose(w[SIZE] @ w[SIZE], 1.0, rtol=1e-14)
+    # At the start the kernel is 2 sum_i cosh((W q + W k)_i).
+    expected = 2 * np.cosh(np.asarray(q[1] + k[2]) @ w.T).sum()
+    product = features.queries(q, k)[1] @ features.keys(k)[2]
+    np.testing.assert_allclose(product, expected, rtol=1e-13)
+    moved = eqx.tree_at(lambda f: (f.key_weights, f.key_bias), features, (2.0 * w, 0.1 * w[:, 0]))
+    half = 2.0 * np.asarray(k) @ w.T + 0.1 * w[:, 0]
+    np.testing.assert_allclose(moved.keys(k), np.exp(np.hstack([half, -half])), rtol=1e-13)
+    np.testing.assert_array_equal(moved.queries(q, k), features.queries(q, k))
+    eqx.tree_serialise_leaves(tmp_path / "map.eqx", moved)
+    one_sign = LearnedExponential(SIZE, 5, both_signs=False, key=KEY)
+    assert one_sign.keys(k).shape == (TOKENS, 5)
+    loaded = eqx.tree_deserialise_leaves(tmp_path / "map.eqx", features)
+    np.testing.assert_array_equal(loaded.keys(k), moved.keys(k))
 
 
 def test_positive_random_formula():
@@ -221,6 +244,8 @@ def test_a_map_of_ones_own():
         (lambda: Trigonometric(-1, 3, key=KEY), "each be at least 1"),
         (lambda: GaussHermite(0, 2), "nodes=0"),
         (lambda: Taylor(-1), "degree must be at least 0, got -1"),
+        (lambda: LearnedExponential(3, 0, key=KEY), "features=0"),
+        (lambda: LearnedExponential(3, 7, key=KEY), "even with both signs, got dimension=3"),
     ],
 )
 def test_sizes_that_cannot_be(make, words):

@@ -3,7 +3,12 @@
 from tripartite.attention.checkpoint import tokenize
 from tripartite.attention.circuit import AttentionCircuit, CircuitState, Memory, Presented
 from tripartite.attention.exponential import GaussHermite, Hyperbolic, PositiveRandom
-from tripartite.attention.features import AbstractFeatureMap, EluPlusOne, OneProcessPerToken
+from tripartite.attention.features import (
+    AbstractFeatureMap,
+    AbstractPositiveFeatureMap,
+    EluPlusOne,
+    OneProcessPerToken,
+)
 from tripartite.attention.fixed_point import fixed_point, linear_attention, softmax_attention
 from tripartite.attention.integrate import (
     CircuitAttention,
@@ -12,11 +17,13 @@ from tripartite.attention.integrate import (
     read,
     write,
 )
+from tripartite.attention.learned import LearnedExponential
 from tripartite.attention.pretrained import BertEncoder, load_bert, softmax_heads
 from tripartite.attention.signed import Taylor, Trigonometric
 
 __all__ = [
     "AbstractFeatureMap",
+    "AbstractPositiveFeatureMap",
     "AttentionCircuit",
     "BertEncoder",
     "CircuitAttention",
@@ -24,6 +31,7 @@ __all__ = [
     "EluPlusOne",
     "GaussHermite",
     "Hyperbolic",
+    "LearnedExponential",
     "Memory",
     "OneProcessPerToken",
     "PositiveRandom",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from tripartite.attention.features import AbstractFeatureMap, Rates, Tokens, require_tokens
+from tripartite.attention.features import AbstractPositiveFeatureMap, Rates, Tokens, require_tokens
 from tripartite.core import Parameter, parameter
 
 _PERFORMER = "Choromanski et al. 2021 (arXiv 2009.14794)"
@@ -45,21 +45,7 @@ def _exponents(grid: Float[Array, "features d"], x: Tokens) -> Rates:
     return x @ grid.T - 0.5 * jnp.sum(x * x, axis=-1, keepdims=True)
 
 
-def _exp_queries(exponents: Rates, stabilise: bool) -> Rates:
-    """Subtracts each query's own maximum: a factor that cancels in its attention."""
-    if stabilise:
-        exponents = exponents - jax.lax.stop_gradient(jnp.max(exponents, -1, keepdims=True))
-    return jnp.exp(exponents)
-
-
-def _exp_keys(exponents: Rates, stabilise: bool) -> Rates:
-    """Subtracts one maximum over all keys: one per key would change the attention weights."""
-    if stabilise:
-        exponents = exponents - jax.lax.stop_gradient(jnp.max(exponents))
-    return jnp.exp(exponents)
-
-
-class PositiveRandom(AbstractFeatureMap):
+class PositiveRandom(AbstractPositiveFeatureMap):
     """Positive random features (FAVOR+): `phi(x) = m^(-1/2) exp(W x - |x|^2 / 2)`.
 
     `E[phi(q) . phi(k)] = exp(q.k)` for rows w ~ N(0, I), with the mean square error
@@ -99,14 +85,14 @@ class PositiveRandom(AbstractFeatureMap):
         require_tokens(name, x, self.projection.shape[1])
         return _exponents(self.projection, x) - 0.5 * math.log(self.projection.shape[0])
 
-    def queries(self, q: Tokens, k: Tokens) -> Rates:
-        return _exp_queries(self._scaled_exponents("q", q), self.stabilise)
+    def log_queries(self, q: Tokens, k: Tokens) -> Rates:
+        return self._scaled_exponents("q", q)
 
-    def keys(self, k: Tokens) -> Rates:
-        return _exp_keys(self._scaled_exponents("k", k), self.stabilise)
+    def log_keys(self, k: Tokens) -> Rates:
+        return self._scaled_exponents("k", k)
 
 
-class Hyperbolic(AbstractFeatureMap):
+class Hyperbolic(AbstractPositiveFeatureMap):
     """`phi(x) = (2m)^(-1/2) exp(-|x|^2 / 2) [exp(W x), exp(-W x)]`: 2m positive features.
 
     Mean square error `(1 - exp(-|q+k|^2)) / 2` times that of m `PositiveRandom` features, hence
@@ -137,14 +123,14 @@ class Hyperbolic(AbstractFeatureMap):
         both = jnp.concatenate([self.projection, -self.projection])
         return _exponents(both, x) - 0.5 * math.log(both.shape[0])
 
-    def queries(self, q: Tokens, k: Tokens) -> Rates:
-        return _exp_queries(self._scaled_exponents("q", q), self.stabilise)
+    def log_queries(self, q: Tokens, k: Tokens) -> Rates:
+        return self._scaled_exponents("q", q)
 
-    def keys(self, k: Tokens) -> Rates:
-        return _exp_keys(self._scaled_exponents("k", k), self.stabilise)
+    def log_keys(self, k: Tokens) -> Rates:
+        return self._scaled_exponents("k", k)
 
 
-class GaussHermite(AbstractFeatureMap):
+class GaussHermite(AbstractPositiveFeatureMap):
     """`phi_n(x) = sqrt(w_n) exp(z_n . x - |x|^2 / 2)` on a grid of quadrature nodes: positive.
 
     The expectation behind `PositiveRandom`, by Gauss-Hermite quadrature instead of by chance:
@@ -181,8 +167,8 @@ class GaussHermite(AbstractFeatureMap):
         require_tokens(name, x, self.grid.shape[1])
         return _exponents(self.grid, x) + 0.5 * jnp.log(self.weights)[None, :]
 
-    def queries(self, q: Tokens, k: Tokens) -> Rates:
-        return _exp_queries(self._scaled_exponents("q", q), self.stabilise)
+    def log_queries(self, q: Tokens, k: Tokens) -> Rates:
+        return self._scaled_exponents("q", q)
 
-    def keys(self, k: Tokens) -> Rates:
-        return _exp_keys(self._scaled_exponents("k", k), self.stabilise)
+    def log_keys(self, k: Tokens) -> Rates:
+        return self._scaled_exponents("k", k)

@@ -39,6 +39,48 @@ class AbstractFeatureMap(AbstractParametrised):
     def keys(self, k: Tokens) -> Rates:
         """The features of the keys, shape (tokens, features); `k` divided by d^(1/4)."""
 
+    def tokenwise(self) -> bool:
+        """Whether a token's features are the same whichever tokens come with it.
+
+        Only then can tokens be written piece by piece, each piece through the map on its own.
+        """
+        return True
+
+
+class AbstractPositiveFeatureMap(AbstractFeatureMap):
+    """A map known by the logarithms of its features, which are then positive however small.
+
+    `log_queries` and `log_keys` are exact for every token by itself. A factor that overflows, or
+    that vanishes, is avoided where features are summed: each feature's largest logarithm so far
+    is a factor of that feature, which goes from the keys to the queries and cancels.
+
+    `stabilise`: in `queries` and `keys`, leave out each query's own largest logarithm and one
+    over all keys. The attention is unchanged, and nothing overflows.
+    """
+
+    stabilise: eqx.AbstractVar[bool]
+
+    @abc.abstractmethod
+    def log_queries(self, q: Tokens, k: Tokens) -> Rates:
+        """The logarithms of the features of the queries, finite; arguments as of `queries`."""
+
+    @abc.abstractmethod
+    def log_keys(self, k: Tokens) -> Rates:
+        """The logarithms of the features of the keys, finite; argument as of `keys`."""
+
+    def queries(self, q: Tokens, k: Tokens) -> Rates:
+        exponents = self.log_queries(q, k)
+        if self.stabilise:
+            exponents = exponents - jax.lax.stop_gradient(jnp.max(exponents, -1, keepdims=True))
+        return jnp.exp(exponents)
+
+    def keys(self, k: Tokens) -> Rates:
+        exponents = self.log_keys(k)
+        if self.stabilise:
+            # One for all keys: one for each would change the attention weights.
+            exponents = exponents - jax.lax.stop_gradient(jnp.max(exponents))
+        return jnp.exp(exponents)
+
 
 class EluPlusOne(AbstractFeatureMap):
     """`phi(x) = elu(x) + 1`: d features, all positive.
@@ -83,6 +125,9 @@ class OneProcessPerToken(AbstractFeatureMap):
 
     def keys(self, k: Tokens) -> Rates:
         return jnp.eye(k.shape[0], dtype=k.dtype)
+
+    def tokenwise(self) -> bool:
+        return False
 
 
 def require_tokens(name: str, x: Array, dimension: int | None = None) -> None:

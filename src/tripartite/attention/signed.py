@@ -70,6 +70,9 @@ class Trigonometric(AbstractFeatureMap):
             exponents = exponents - jax.lax.stop_gradient(jnp.max(exponents))
         return self._waves("k", k) * jnp.exp(exponents)
 
+    def tokenwise(self) -> bool:
+        return not self.stabilise
+
 
 class Taylor(AbstractFeatureMap):
     """`phi_a(x) = x^a / sqrt(a!)` for all multi-indices |a| <= degree: features of both signs.
