@@ -17,6 +17,7 @@ from tripartite.cells.reduced import (
     HindmarshRoseState,
 )
 from tripartite.cells.resets import ResetState, ResettingTVLIF, gauge_reset, true_reset
+from tripartite.cells.spike_source import SpikeSource, SpikeSourceState
 from tripartite.cells.traub_miles import TraubMiles
 from tripartite.cells.tvlif import (
     TVLIF,
@@ -53,6 +54,8 @@ __all__ = [
     "ResetState",
     "ResettingTVLIF",
     "ShareState",
+    "SpikeSource",
+    "SpikeSourceState",
     "TraubMiles",
     "VoltageClamp",
     "WangBuzsaki",

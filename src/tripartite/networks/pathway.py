@@ -78,11 +78,11 @@ class Pathway(eqx.Module):
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
         at = v_post if self.into is None else v_post[self.post]
-        g, reversal = self.synapses(projection).each(_conductance, y.synapses, at)
+        found = self.synapses(projection).each(_membrane, y.synapses, at)
         if self.into is None:
-            return Membrane(g * reversal, g)
-        g = (projection.weight if self.laid is None else self.laid) * g
-        return Membrane(self.into(g * reversal), self.into(g))
+            return found
+        weight = projection.weight if self.laid is None else self.laid
+        return Membrane(self.into(weight * found.current), self.into(weight * found.conductance))
 
     def spilled(self, projection: Projection, y: ProjectionState) -> Array:
         """The transmitter at each astrocyte, summed over its edges (uM)."""
@@ -131,8 +131,8 @@ class Pathway(eqx.Module):
         return self.line is not None and self.line.per_edge
 
 
-def _conductance(synapse: Any, y: Any, v_post: Array) -> tuple[Array, Array]:
-    return synapse.conductance(y, v_post)
+def _membrane(synapse: Any, y: Any, v_post: Array) -> Membrane:
+    return synapse.membrane(y, v_post)
 
 
 def _transmitter(synapse: Any, y: Any) -> Array:

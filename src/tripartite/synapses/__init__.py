@@ -1,6 +1,7 @@
 """Synapses: receptors, short-term plasticity, the tripartite synapse, long-term plasticity."""
 
 from tripartite.synapses.base import AbstractLinearSynapse, AbstractSynapse
+from tripartite.synapses.current import ExponentialCurrent
 from tripartite.synapses.exponential import DoubleExponential, Exponential
 from tripartite.synapses.gap_junction import GapJunction
 from tripartite.synapses.kinetic import (
@@ -50,6 +51,7 @@ __all__ = [
     "AbstractTsodyksMarkram",
     "DoubleExponential",
     "Exponential",
+    "ExponentialCurrent",
     "GProtein",
     "GapJunction",
     "GradedRelease",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from tripartite.core import AbstractRelaxation, Cleft
+from tripartite.core import AbstractRelaxation, Cleft, Membrane
 from tripartite.core.errors import is_concrete
 
 
@@ -28,6 +28,11 @@ class AbstractSynapse(AbstractRelaxation):
         The membrane receives `g (E - v)`. Where g depends on the voltage (the magnesium block), it
         is the chord conductance at `v_post`.
         """
+
+    def membrane(self, y: PyTree[Array], v_post: Array) -> Membrane:
+        """What the membrane receives: `g E` and `g`, or what a synapse without conductance says."""
+        g, reversal = self.conductance(y, v_post)
+        return Membrane(g * reversal, g)
 
     def transmitter(self, y: PyTree[Array]) -> Array:
         """The concentration that spills to the astrocyte (uM); zero for a plain receptor."""

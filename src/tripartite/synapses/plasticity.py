@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from tripartite.core import Parameter, Relaxation, as_cleft, has_jump, parameter
+from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, has_jump, parameter
 from tripartite.core.errors import is_concrete
 from tripartite.synapses.base import AbstractSynapse
 from tripartite.synapses.smooth_spikes import SmoothSpikes
@@ -41,6 +41,11 @@ class AbstractPlasticSynapse(AbstractSynapse):
         """`(weight * g, E)`."""
         g, reversal = self.synapse.conductance(y.synapse, v_post)
         return y.weight * g, reversal
+
+    def membrane(self, y: PlasticState, v_post: Array) -> Membrane:
+        """`weight` times the synapse's."""
+        current, g = self.synapse.membrane(y.synapse, v_post)
+        return Membrane(y.weight * current, y.weight * g)
 
     def transmitter(self, y: PlasticState) -> Array:
         """The synapse's: the weight is postsynaptic."""

@@ -12,9 +12,9 @@ class SlowInwardCurrent(AbstractParametrised):
     """`I = scale * ln(y)` for y > 1, else 0, with `y = (calcium - threshold) / concentration`.
 
     Nadkarni and Jung, Phys Rev Lett 91, 268101 (2003), as in NEST's `astrocyte_lr_1994`. A current
-    and no conductance: the one bare current here, since it is a fit to recordings under voltage
-    clamp. It is continuous at y = 1 and its slope is not: below, and at y = 1 itself, the gradient
-    is zero; above, `scale / (calcium - threshold)`.
+    and no conductance, since it is a fit to recordings under voltage clamp. It is continuous at
+    y = 1 and its slope is not: below, and at y = 1 itself, the gradient is zero; above,
+    `scale / (calcium - threshold)`.
 
     **Arguments:** `scale` in pA (or uA/cm2); `threshold` and `concentration` in uM.
     """

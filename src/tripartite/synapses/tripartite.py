@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.core import Parameter, Relaxation, as_cleft, parameter, units
+from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, parameter, units
 from tripartite.synapses.base import AbstractSynapse, require_range
 from tripartite.synapses.tsodyks_markram import (
     CHAPTER,
@@ -71,6 +71,10 @@ class AbstractTripartiteSynapse(AbstractSynapse):
     def conductance(self, y: TripartiteState, v_post: Array) -> tuple[Array, Array]:
         """The receptor's."""
         return self.terminal.conductance(y.terminal, v_post)
+
+    def membrane(self, y: TripartiteState, v_post: Array) -> Membrane:
+        """The receptor's."""
+        return self.terminal.membrane(y.terminal, v_post)
 
     def transmitter(self, y: TripartiteState) -> Array:
         """The concentration around the synapse, uM."""

@@ -7,7 +7,16 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.core import Cleft, Parameter, Relaxation, as_cleft, has_jump, parameter, units
+from tripartite.core import (
+    Cleft,
+    Membrane,
+    Parameter,
+    Relaxation,
+    as_cleft,
+    has_jump,
+    parameter,
+    units,
+)
 from tripartite.synapses.base import AbstractLinearSynapse, AbstractSynapse, require_range
 from tripartite.synapses.smooth_spikes import SmoothSpikes
 
@@ -66,6 +75,10 @@ class AbstractTsodyksMarkram(AbstractSynapse):
     def conductance(self, y: TsodyksMarkramState, v_post: Array) -> tuple[Array, Array]:
         """The receptor's."""
         return self.receptor.conductance(y.receptor, v_post)
+
+    def membrane(self, y: TsodyksMarkramState, v_post: Array) -> Membrane:
+        """The receptor's."""
+        return self.receptor.membrane(y.receptor, v_post)
 
     def transmitter(self, y: TsodyksMarkramState) -> Array:
         """The concentration around the synapse, uM."""
