@@ -38,7 +38,7 @@ def stand_in(name, on_measure=None):
 @pytest.fixture
 def theorems(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli, "THEOREMS", {name: stand_in(name) for name in ENDS})
+    monkeypatch.setattr(cli, "SECTIONS", {name: stand_in(name) for name in ENDS})
     monkeypatch.setattr(cli, "_keep_compilations", lambda: None)
 
 
@@ -53,6 +53,11 @@ def test_exit_status(name, status, capsys):
     assert "margin" in out
     assert "jax" in out
     assert ("FAIL" in out) == (name == "fails")
+
+
+def test_the_models_are_a_section_after_the_theorems():
+    assert list(cli.SECTIONS)[-1] == "models"
+    assert cli.SECTIONS["models"] is tripartite.proofs.published_models
 
 
 @pytest.mark.usefixtures("theorems")
@@ -97,6 +102,7 @@ def test_without_matplotlib_the_report_says_which_extra_draws(tmp_path, monkeypa
     ("arguments", "words"),
     [
         (["verify", "--only", "nothing"], "invalid choice: 'nothing'"),
+        (["verify", "--only", "model"], "models"),
         (["verify", "--precision", "float16"], "invalid choice: 'float16'"),
         (["verify", "--transformer", "somewhere"], "--transformer DIR and --text FILE go together"),
         (

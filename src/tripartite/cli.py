@@ -19,13 +19,16 @@ from tripartite import bench, proofs
 from tripartite.proofs import Certificate, Check
 from tripartite.report import closing_table, live_line, write_report
 
-THEOREMS: dict[str, Callable[..., Certificate]] = {
-    proof.__name__: proof
-    for proof in (
-        proofs.hh_is_four_lif,
-        proofs.astrocytes_are_linear_attention,
-        proofs.linear_attention_is_softmax_in_the_limit,
-    )
+SECTIONS: dict[str, Callable[..., Certificate]] = {
+    **{
+        proof.__name__: proof
+        for proof in (
+            proofs.hh_is_four_lif,
+            proofs.astrocytes_are_linear_attention,
+            proofs.linear_attention_is_softmax_in_the_limit,
+        )
+    },
+    "models": proofs.published_models,
 }
 TRANSFORMER = proofs.transformer_runs_on_astrocytes.__name__
 REFUSED = 2
@@ -92,18 +95,19 @@ def _parser() -> argparse.ArgumentParser:
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
-        help="prove both theorems on this machine",
+        help="prove the theorems and check the models on this machine",
         description=(
-            "Runs every check of every theorem on this machine, prints each as it finishes and a "
-            "closing table, and exits with status 1 if one fails."
+            "Runs every check of every theorem, and holds the models against published numbers, on "
+            "this machine; prints each check as it finishes and a closing table, and exits with "
+            "status 1 if one fails."
         ),
     )
     verify.add_argument(
         "--only",
         action="append",
-        choices=sorted([*THEOREMS, TRANSFORMER]),
+        choices=sorted([*SECTIONS, TRANSFORMER]),
         metavar="NAME",
-        help=f"one theorem (may be repeated): {', '.join(sorted([*THEOREMS, TRANSFORMER]))}",
+        help=f"one section (may be repeated): {', '.join(sorted([*SECTIONS, TRANSFORMER]))}",
     )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write every check as JSON")
     verify.add_argument(
@@ -184,9 +188,9 @@ def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:
-    """The proofs to run, in order."""
-    names = options.only or list(THEOREMS)
-    chosen = [THEOREMS[name] for name in THEOREMS if name in names]
+    """The sections to run, in order."""
+    names = options.only or list(SECTIONS)
+    chosen = [SECTIONS[name] for name in SECTIONS if name in names]
     if options.transformer is None:
         return chosen
     # First, so that a file which cannot be read is said at once.

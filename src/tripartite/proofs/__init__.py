@@ -1,4 +1,7 @@
-"""Certificates: each theorem is a function that proves itself on this machine."""
+"""Certificates: each theorem is a function that proves itself on this machine.
+
+`published_models` proves nothing: it holds the models against numbers that others computed.
+"""
 
 from tripartite.proofs.attention import (
     FeatureErrors,
@@ -23,6 +26,7 @@ from tripartite.proofs.certificate import (
 from tripartite.proofs.digits import Digits, load_digits, split_digits
 from tripartite.proofs.digits_transformer import DigitsTransformer, load_digits_transformer
 from tripartite.proofs.hodgkin_huxley import hh_is_four_lif
+from tripartite.proofs.models import published_models
 from tripartite.proofs.transformer import transformer_runs_on_astrocytes
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "linear_attention_is_softmax_in_the_limit",
     "load_digits",
     "load_digits_transformer",
+    "published_models",
     "random_feature_curve",
     "split_digits",
     "transformer_runs_on_astrocytes",

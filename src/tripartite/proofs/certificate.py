@@ -88,7 +88,7 @@ class Theorem:
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """A theorem with its checks, and the machine they ran on."""
+    """A theorem, or an agreement, with its checks, and the machine they ran on."""
 
     theorem: Theorem
     checks: tuple[Check, ...]
