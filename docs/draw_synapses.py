@@ -6,9 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 import tripartite as tp
 
@@ -146,53 +144,6 @@ def synapses() -> Figure:
     return figure
 
 
-def arrow(ax: Any, start: Any, end: Any, colour: str, bend: float = 0.0) -> None:
-    style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.6, "mutation_scale": 14,
-             "connectionstyle": f"arc3,rad={bend}"}  # fmt: skip
-    ax.annotate("", end, start, arrowprops=style)
-
-
-def diagram() -> Figure:
-    """The tripartite synapse: who hears what of whom."""
-    figure = Figure(figsize=(8.4, 4.6), layout="constrained")
-    ax = figure.subplots()
-    ax.set(xlim=(0, 10), ylim=(0.3, 6.0))
-    ax.set_axis_off()
-    box = {"linewidth": 1.4, "boxstyle": "round,pad=0.15,rounding_size=0.35"}
-    parts = (
-        ((0.5, 3.9), 3.6, 1.5, BLUE, "presynaptic terminal", 5.15),
-        ((0.5, 0.7), 3.6, 1.2, GREEN, "postsynaptic membrane", 0.88),
-        ((6.6, 1.4), 2.9, 3.2, ORANGE, "astrocyte", 4.3),
-    )
-    for corner, width, height, colour, name, y in parts:
-        patch = FancyBboxPatch(corner, width, height, fc=to_rgba(colour, 0.12), ec=colour, **box)
-        ax.add_patch(patch)
-        ax.text(
-            corner[0] + width / 2, y, name, ha="center", va="center", color=colour, weight="bold"
-        )
-    words = (
-        (2.3, 4.55, "resources $x$, utilisation $u$\nreceptors $\\Gamma_S$ set $U_0$"),
-        (2.3, 1.5, "receptors: conductance $g$, reversal $E$"),
-        (8.05, 3.3, "receptors\n$\\downarrow$\nIP$_3$\n$\\downarrow$\ncalcium"),
-        (2.55, 2.95, "  $r = u\\,x$ per spike"),
-        (5.25, 2.0, "transmitter $Y_S$"),
-        (5.35, 5.05, "gliotransmitter $G_A$"),
-        (6.3, 0.62, "slow inward current"),
-    )
-    for x, y, text in words:
-        ax.text(
-            x, y, text, ha="left" if text.startswith(" ") else "center", va="center", fontsize=10
-        )
-    ax.text(1.05, 5.75, "spike", ha="left", va="center", fontsize=10)
-    arrow(ax, (0.9, 5.95), (0.9, 5.5), BLUE)
-    arrow(ax, (2.3, 3.72), (2.3, 2.1), BLUE)
-    arrow(ax, (2.4, 2.45), (6.4, 2.6), BLUE, 0.12)
-    arrow(ax, (6.4, 4.1), (4.3, 4.7), ORANGE, 0.15)
-    arrow(ax, (8.0, 1.2), (4.3, 1.1), ORANGE, -0.12)
-    return figure
-
-
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     synapses().savefig(FIGURES / "synapses.png", dpi=110)
-    diagram().savefig(FIGURES / "tripartite_synapse.png", dpi=110)
