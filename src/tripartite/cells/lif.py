@@ -8,6 +8,7 @@ from jaxtyping import Array
 from tripartite.cells.base import AbstractCell
 from tripartite.core import Parameter, Relaxation, as_membrane, parameter
 from tripartite.core.errors import is_concrete
+from tripartite.core.surrogates import AbstractSurrogate, require_surrogate, spike
 
 _VOGELS = "Vogels & Abbott 2005; Brette et al. 2007, benchmark 1"
 
@@ -26,8 +27,13 @@ class LIF(AbstractCell):
     The threshold is looked at once per step, so spike times lie on the grid of the fixed step that
     this cell needs (`dt=`). During the refractory time v is held.
 
-    **Raises:** `ValueError` if a capacitance, conductance or refractory time is not positive, or
-    if the threshold does not exceed the reset.
+    The derivative of a spike is 0 by default. With a `surrogate` (`core.surrogates`) it is that of
+    a smoothed step of `v - threshold`, but for the refractory time, for training; the spikes stay
+    what they are. No derivative passes through the reset, with a surrogate or without: it forgets
+    what v was (the detached reset of Zenke and Vogels, Neural Comput. 33, 899 (2021)).
+
+    **Raises:** `ValueError` if a capacitance, conductance or refractory time is not positive, if
+    the threshold does not exceed the reset, or for a surrogate that is none.
     """
 
     capacitance: Parameter = parameter(1.0, "uF/cm2", positive=True, source=_VOGELS)
@@ -36,8 +42,10 @@ class LIF(AbstractCell):
     threshold: Parameter = parameter(-50.0, "mV", source=_VOGELS)
     reset: Parameter = parameter(-60.0, "mV", source=_VOGELS)
     refractory: Parameter = parameter(5.0, "ms", positive=True, source=_VOGELS)
+    surrogate: AbstractSurrogate | None = None
 
     def __check_init__(self) -> None:
+        require_surrogate("LIF", self.surrogate)
         if not (is_concrete(self.threshold) and is_concrete(self.reset)):
             return
         if bool(jnp.any(self.threshold <= self.reset)):
@@ -82,9 +90,9 @@ class LIF(AbstractCell):
         """Fires where v has reached the threshold, and starts the refractory clock."""
         fired = y.v >= self.threshold
         # Round-off of a few hundred subtractions of dt must not cost a step more.
-        wait = jnp.where(y.wait > 1e-4 * self.refractory, y.wait, 0.0)
+        waiting = y.wait > 1e-4 * self.refractory
         return LIFState(
             jnp.where(fired, self.reset, y.v),
-            jnp.where(fired, self.refractory, wait),
-            fired.astype(y.v.dtype),
+            jnp.where(fired, self.refractory, jnp.where(waiting, y.wait, 0.0)),
+            spike(fired, ~waiting, y.v - self.threshold, self.surrogate),
         )

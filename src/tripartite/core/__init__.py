@@ -1,6 +1,6 @@
-"""The grammar: dynamics, parameters, units, numerics and errors. It depends on nothing here."""
+"""The grammar: dynamics, parameters, units, numerics, errors. It depends on nothing here."""
 
-from tripartite.core import errors, numerics, units
+from tripartite.core import errors, numerics, surrogates, units
 from tripartite.core.dynamics import (
     AbstractDynamics,
     AbstractRelaxation,
@@ -44,5 +44,6 @@ __all__ = [
     "part_name",
     "prefix_leaves",
     "signal",
+    "surrogates",
     "units",
 ]

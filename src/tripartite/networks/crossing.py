@@ -7,10 +7,16 @@ from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.errors import is_concrete
+from tripartite.core.surrogates import AbstractSurrogate, require_surrogate, spike
 
 
 class AbstractCrossing(AbstractParametrised):
-    """Who fires in a step, and what has to be remembered of it: one number for each cell."""
+    """Who fires in a step, and what has to be remembered of it: one number for each cell.
+
+    The derivative of a spike is 0 without a surrogate (`core.surrogates`), and with one that of a
+    smoothed step of v above the threshold, wherever a spike would count. What is remembered has no
+    derivative.
+    """
 
     @abc.abstractmethod
     def start(self, v: Array) -> Array:
@@ -35,15 +41,17 @@ class Crossing(AbstractCrossing):
     Seen at the end of a step: the spike belongs to the step in which it happens. Remembered: 1
     while a crossing would count.
 
-    **Arguments:** `threshold` and `rearm` in mV.
+    **Arguments:** `threshold` and `rearm` in mV; `surrogate`, by default `None`.
 
-    **Raises:** `ValueError` if `rearm` is above `threshold`.
+    **Raises:** `ValueError` if `rearm` is above `threshold`, or for a surrogate that is none.
     """
 
     threshold: Parameter = parameter(0.0, "mV", trainable=False)
     rearm: Parameter = parameter(-20.0, "mV", trainable=False)
+    surrogate: AbstractSurrogate | None = None
 
     def __check_init__(self) -> None:
+        require_surrogate("Crossing", self.surrogate)
         known = is_concrete(self.threshold) and is_concrete(self.rearm)
         if known and bool(jnp.any(self.rearm > self.threshold)):
             raise ValueError(
@@ -60,9 +68,11 @@ class Crossing(AbstractCrossing):
         return "1"
 
     def __call__(self, memory: Array, v: Array, after: Array, t: Array) -> tuple[Array, Array]:
-        fired = (memory > 0.5) & (v >= self.threshold)
+        armed = memory > 0.5
+        fired = armed & (v >= self.threshold)
         left = jnp.where(fired, 0.0, memory)
-        return fired.astype(v.dtype), jnp.where(after < self.rearm, 1.0, left).astype(v.dtype)
+        spikes = spike(fired, armed, v - self.threshold, self.surrogate)
+        return spikes, jnp.where(after < self.rearm, 1.0, left).astype(v.dtype)
 
 
 class Refractory(AbstractCrossing):
@@ -71,13 +81,19 @@ class Refractory(AbstractCrossing):
     As Brian2's `threshold=` and `refractory=` count them, in Brette et al. (2007). A cell that
     stays above fires again when the time is over. Remembered: the time until which it may not, ms.
 
-    **Arguments:** `threshold` in mV, `refractory` in ms.
+    **Arguments:** `threshold` in mV, `refractory` in ms; `surrogate`, by default `None`.
+
+    **Raises:** `ValueError` for a surrogate that is none.
     """
 
     threshold: Parameter = parameter(-20.0, "mV", trainable=False, source="Brette et al. 2007")
     refractory: Parameter = parameter(
         3.0, "ms", positive=True, trainable=False, source="Brette et al. 2007"
     )
+    surrogate: AbstractSurrogate | None = None
+
+    def __check_init__(self) -> None:
+        require_surrogate("Refractory", self.surrogate)
 
     def start(self, v: Array) -> Array:
         """Ready, whenever the solve starts."""
@@ -92,4 +108,5 @@ class Refractory(AbstractCrossing):
         ready = t >= memory - 1e-3 * self.refractory
         fired = ready & (v > self.threshold)
         until = (t + self.refractory).astype(v.dtype)
-        return fired.astype(v.dtype), jnp.where(fired, until, memory)
+        spikes = spike(fired, ready, v - self.threshold, self.surrogate)
+        return spikes, jnp.where(fired, until, memory)
