@@ -32,7 +32,7 @@ def recurrent(weight, sign=None, **more):
 
 
 def clocked(rest, joined, t1, dt, drive):
-    """Integrate-and-fire cells on a clock: v for half a step, g for a whole one, v for the other.
+    """Integrate-and-fire cells on a clock: g for half a step, v for a whole one, g for the other.
 
     Written from the equations. **Arguments:** `joined`: for each receptor its reversal and time
     constant, and before them a matrix of weights for each delay in steps: `{steps: matrix}`.
@@ -41,13 +41,12 @@ def clocked(rest, joined, t1, dt, drive):
     v, wait, g = rest.copy(), np.zeros(n), [np.zeros(n) for _ in joined]
     fired = np.zeros((round(t1 / dt), n), bool)
     for now, step in enumerate(fired):
-        for part in ("v", "g", "v"):
+        for part in ("g", "v", "g"):
             if part == "g":
-                g = [x * np.exp(-dt / tau) for x, (_, _, tau) in zip(g, joined, strict=True)]
+                g = [x * np.exp(-0.5 * dt / tau) for x, (_, _, tau) in zip(g, joined, strict=True)]
                 continue
-            h = 0.5 * dt
-            # Whether the cell waits is looked at in the middle of the half step.
-            ready = wait - 0.5 * h * (wait > 0) <= 0
+            # Whether the cell waits is looked at in the middle of the step.
+            ready = wait - 0.5 * dt * (wait > 0) <= 0
             conductance = 0.05 + sum(g)
             pull = (
                 0.05 * rest
@@ -55,8 +54,8 @@ def clocked(rest, joined, t1, dt, drive):
                 + sum(x * reversal for x, (_, reversal, _) in zip(g, joined, strict=True))
             )
             limit = pull / conductance
-            v = np.where(ready, limit + (v - limit) * np.exp(-h * conductance), v)
-            wait = np.where(ready, wait, wait - h)
+            v = np.where(ready, limit + (v - limit) * np.exp(-dt * conductance), v)
+            wait = np.where(ready, wait, wait - dt)
         step[:] = v >= -50.0
         wait = np.where(step, 5.0, np.where(wait > 1e-4 * 5.0, wait, 0.0))
         v = np.where(step, -60.0, v)

@@ -151,7 +151,8 @@ def test_no_edges_at_all():
         p = networks.Projection("e", "e", synapse, none, delay=delay, weight=np.zeros(0))
         cell = leaky(12, rest=np.linspace(-52.0, -45.0, 12))
         found = solve(networks.Network({"e": cell}, [p]), {}, 10.0)["e.v"]
-        np.testing.assert_array_equal(found, solve(recurrent(0.0), {}, 10.0)["e.v"])
+        # One sweep takes v in halves, the other whole.
+        np.testing.assert_allclose(found, solve(recurrent(0.0), {}, 10.0)["e.v"], rtol=SAME_SUM)
 
 
 def test_a_refractory_crossing_counts_time():

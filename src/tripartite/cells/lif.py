@@ -80,8 +80,10 @@ class LIF(AbstractCell):
         membrane = as_membrane(u, y.v)
         ready = jnp.where(y.wait > 0, 0.0, 1.0).astype(y.v.dtype)
         zero = jnp.zeros_like(y.v)
-        drive = (self.leak * self.rest + membrane.current) / self.capacitance
-        decay = (self.leak + membrane.conductance) / self.capacitance
+        # One division for all cells, where the capacitance is shared.
+        per_charge = 1.0 / self.capacitance
+        drive = (self.leak * self.rest + membrane.current) * per_charge
+        decay = (self.leak + membrane.conductance) * per_charge
         return Relaxation(
             LIFState(ready * drive, ready - 1.0, zero), LIFState(ready * decay, zero, zero)
         )

@@ -10,13 +10,14 @@ from jaxtyping import Array
 
 from tripartite.astrocytes import AbstractAstrocyte
 from tripartite.cells import AbstractCell
-from tripartite.core import AbstractRelaxation
+from tripartite.core import AbstractRelaxation, prefix_leaves
 from tripartite.core.errors import is_concrete
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delays import LineState, line
 from tripartite.networks.pathway import Pathway, pathway
 from tripartite.networks.population import Population, shared
 from tripartite.networks.projection import Projection
+from tripartite.synapses import AbstractLinearSynapse
 
 if TYPE_CHECKING:
     from tripartite.networks.network import Network
@@ -125,10 +126,14 @@ def checked_couplings(given: Iterable[Coupling], populations: Populations) -> tu
 
 def pathways(projections: Projections, populations: Populations) -> dict[str, Pathway]:
     """The tables of each projection."""
+    # A cell with gates costs so much more than a conductance that spreading a few of them over all
+    # cells is dearer than a conductance for each.
+    few = membranes_alone(populations, projections)
     found = {}
     for name, p in projections.items():
         worn = None if p.astrocytes is None else populations[p.astrocytes.population].size
-        found[name] = pathway(p, populations[p.pre].size, populations[p.post].size, worn)
+        n_pre, n_post = populations[p.pre].size, populations[p.post].size
+        found[name] = pathway(p, n_pre, n_post, worn, few=few)
     return found
 
 
@@ -163,6 +168,17 @@ def asked_for_crossings(projections: Projections, populations: Populations) -> t
         for name in asked_for_spikes(projections)
         if "spike" not in eqx.filter_eval_shape(own, populations[name].unit)
     )
+
+
+def membranes_alone(populations: Populations, projections: Projections) -> bool:
+    """Whether the cells are of one block each, and all synapses linear."""
+
+    def blocks(cell: Any) -> set[int | None]:
+        return set(prefix_leaves(cell.blocks(), eqx.filter_eval_shape(cell.init)))
+
+    cells = [p.unit for p in populations.values() if isinstance(p.unit, AbstractCell)]
+    linear = all(isinstance(p.unit, AbstractLinearSynapse) for p in projections.values())
+    return linear and all(blocks(cell) <= {0, None} for cell in cells)
 
 
 def begun(network: "Network", dt: float | None) -> "Network":

@@ -112,9 +112,15 @@ class Network(AbstractRelaxation):
         return NetworkState(populations, armed, projections)
 
     def blocks(self) -> NetworkState:
-        """The units' own; synapses one later, with the gates of their cells."""
+        """The units' own; synapses one later, with the gates of their cells.
+
+        But before the cells, if no cell has gates and every synapse is linear: the symmetric sweep
+        takes its last block whole and the others in halves, and halves of a conductance that only
+        decays cost less than those of a membrane.
+        """
+        shift = -1 if assembly.membranes_alone(self.populations, self.projections) else 1
         later = {
-            name: jax.tree.map(lambda k: k + 1, projection.unit.blocks())
+            name: jax.tree.map(lambda k: k + shift, projection.unit.blocks())
             for name, projection in self.projections.items()
         }
         return NetworkState(

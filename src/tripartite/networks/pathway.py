@@ -14,6 +14,10 @@ from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
 
 
+# Up to this share of the cells of a population, only those that are reached have a state.
+_FEW = 0.25
+
+
 class ProjectionState(NamedTuple):
     """`synapses`: of each edge, or of each target; `line`: the delay's memory, if there is one."""
 
@@ -40,6 +44,7 @@ class Pathway(eqx.Module):
     pre: Array = constant()
     post: Array = constant()
     astrocyte: Array | None = constant()
+    reached: Array | None = constant()
 
     def synapses(self, projection: Projection) -> Population:
         """The projection's synapses, as many as there are states."""
@@ -56,7 +61,7 @@ class Pathway(eqx.Module):
             v = self.line.read(_remembered(y), projection.delay, t, self.pre)
         if self.fans is not None:
             rate = none if trigger is None else self.arriving(projection, trigger(v))
-            return Cleft(none, v_post, none, none, none, rate, none)
+            return Cleft(none, self._at_targets(v_post), none, none, none, rate, none)
         v = self._along(v)
         rate = none if trigger is None else trigger(v)
         modulation = none
@@ -77,8 +82,11 @@ class Pathway(eqx.Module):
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
-        at = v_post if self.into is None else v_post[self.post]
+        at = self._at_targets(v_post) if self.into is None else v_post[self.post]
         found = self.synapses(projection).each(_membrane, y.synapses, at)
+        if self.reached is not None:
+            none = jnp.zeros_like(v_post)
+            return Membrane(*(none.at[self.reached].set(x) for x in found))
         if self.into is None:
             return found
         weight = projection.weight if self.laid is None else self.laid
@@ -114,7 +122,9 @@ class Pathway(eqx.Module):
             return ProjectionState(y.synapses, line), None
         if self.line is not None and line is not None:
             said = self.line.read(line, projection.delay, t, self.pre)
-        said = said if self._per_edge() else settled(said)
+        # Worth a copy only where each cell is read more often than it is computed.
+        if not self._per_edge() and self.pre.size > said.size:
+            said = settled(said)
         if self.fans is not None:
             heard = cleft._replace(spike=self.arriving(projection, said))
         else:
@@ -122,6 +132,10 @@ class Pathway(eqx.Module):
             heard = cleft._replace(spike=self._along(said), post_spike=post)
         synapses = self.synapses(projection).jump(t, before.synapses, y.synapses, heard)
         return ProjectionState(synapses, line), projection.weight * self._along(said)
+
+    def _at_targets(self, v_post: Array) -> Array:
+        """Of the cells of `post`, those that have a state."""
+        return v_post if self.reached is None else v_post[self.reached]
 
     def _along(self, signal: Array) -> Array:
         """From `[n_pre]` to `[edges]`, if it is not there yet."""
@@ -144,8 +158,12 @@ def _remembered(y: ProjectionState) -> LineState:
     return y.line
 
 
-def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int | None) -> Pathway:
+def pathway(
+    projection: Projection, n_pre: int, n_post: int, n_astrocytes: int | None, *, few: bool
+) -> Pathway:
     """The tables for populations of these sizes.
+
+    **Arguments:** `few`: whether cells that no edge reaches may do without a state.
 
     **Raises:** `ValueError` for an edge from, to or with a unit that is not there.
     """
@@ -161,9 +179,15 @@ def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int |
             )
         astrocyte = jnp.asarray(np.where(given < 0, n_astrocytes, given), jnp.int32)
         onto = sums(given, n_astrocytes)
+    targets, post, reached = n_post, edges.post, None
+    if projection.linear:
+        cells = np.unique(edges.post)
+        if few and 0 < len(cells) <= _FEW * n_post:
+            targets, post = len(cells), np.searchsorted(cells, edges.post)
+            reached = jnp.asarray(cells, jnp.int32)
     return Pathway(
-        n_post,
-        fans(edges.pre, edges.post, n_pre, n_post) if projection.linear else None,
+        targets,
+        fans(edges.pre, post, n_pre, targets) if projection.linear else None,
         None if projection.linear else sums(edges.post, n_post),
         onto,
         None,
@@ -171,4 +195,5 @@ def pathway(projection: Projection, n_pre: int, n_post: int, n_astrocytes: int |
         jnp.asarray(edges.pre, jnp.int32),
         jnp.asarray(edges.post, jnp.int32),
         astrocyte,
+        reached,
     )

@@ -21,12 +21,22 @@ class Probe(eqx.Module):
     part: str = eqx.field(static=True)
     port: str = eqx.field(static=True)
     synapses: bool = eqx.field(static=True)
+    size: int = eqx.field(static=True)
+    reached: Array | None
     at: Any
 
     def __call__(self, y: Any) -> PyTree[Array]:
         own = y.projections[self.part].synapses if self.synapses else y.populations[self.part]
         found = self.units.ports(own)[self.port]
+        if self.reached is not None:
+            start = self.units.ports(self.units.init())[self.port]
+            found = jax.tree.map(self._spread, start, found)
         return found if self.at is None else jax.tree.map(lambda x: x[self.at], found)
+
+    def _spread(self, start: Array, found: Array) -> Array:
+        """One value for each cell: at its start where no edge ends."""
+        unmoved = jnp.broadcast_to(start[0], (self.size, *found.shape[1:]))
+        return unmoved.at[self.reached].set(found)
 
 
 def find_port(network: "Network", name: str, at: Any) -> Probe:
@@ -42,7 +52,11 @@ def find_port(network: "Network", name: str, at: Any) -> Probe:
     ports = eqx.filter_eval_shape(lambda unit: unit.ports(unit.init()), units.unit)
     if port not in ports:
         raise ValueError(f"{part!r} has no port {port!r}: it has {', '.join(map(repr, ports))}.")
-    return Probe(units, part, port, part in network.projections, _index(name, at, units.size))
+    size, reached, synapses = units.size, None, part in network.projections
+    if synapses and network.pathways[part].reached is not None:
+        reached = network.pathways[part].reached
+        size = network.populations[network.projections[part].post].size
+    return Probe(units, part, port, synapses, size, reached, _index(name, at, size))
 
 
 def _index(name: str, at: Any, size: int) -> Any:
