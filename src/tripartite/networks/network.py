@@ -13,6 +13,7 @@ from tripartite.cells import AbstractCell
 from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation, as_membrane
 from tripartite.networks import assembly
 from tripartite.networks.couplings import Coupling
+from tripartite.networks.events import fired
 from tripartite.networks.pathway import Pathway, ProjectionState
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
@@ -239,6 +240,7 @@ class Network(AbstractRelaxation):
         for name in self._cells():
             after[name] = self._reset(name, t, before, y, found.inputs[name])
         spikes, armed = self._spikes(t, y, found.v, after)
+        listed = {name: fired(spikes[name]) for name in self._listed()}
         projections, arrived = {}, {}
         for name, projection in self.projections.items():
             if not self._acts(name):
@@ -247,7 +249,7 @@ class Network(AbstractRelaxation):
             said = spikes if projection.hears_spikes else found.v
             projections[name], amounts = self.pathways[name].jump(
                 projection, t, before.projections[name], y.projections[name], found.clefts[name],
-                said[projection.pre], spikes.get(projection.post),
+                said[projection.pre], listed.get(projection.pre), spikes.get(projection.post),
             )  # fmt: skip
             arrived[name] = amounts
         for name in (name for name in self.populations if name not in found.v):
@@ -272,6 +274,11 @@ class Network(AbstractRelaxation):
             else:
                 spikes[name] = part.ports(after[name])["spike"]
         return spikes, armed
+
+    def _listed(self) -> set[str]:
+        """The populations of which it is worth knowing who has fired, for one list for all."""
+        paths = ((p.pre, self.pathways[name]) for name, p in self.projections.items())
+        return {pre for pre, path in paths if path.outgoing is not None and path.line is None}
 
     def _with_spikes(self, name: str, u: Any, arrived: dict[str, Any]) -> Any:
         """An astrocyte's drive with the weighted spikes that arrived at its synapses."""

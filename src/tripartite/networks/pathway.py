@@ -9,10 +9,10 @@ from jaxtyping import Array
 
 from tripartite.core import Cleft, Membrane, Relaxation, constant
 from tripartite.networks.delays import Line, LineState
+from tripartite.networks.events import Fired, Laid, Rows, delivered, fired, rows
 from tripartite.networks.layout import Fans, Sums, fans, settled, sums
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
-
 
 # Up to this share of the cells of a population, only those that are reached have a state.
 _FEW = 0.25
@@ -32,7 +32,8 @@ class Pathway(eqx.Module):
     target; `into` sums what edges say to their targets; `astrocyte`, `[edges]`, one past the last
     for none, and `onto`, which sums what edges say to the astrocytes; `line` and
     `laid`, once a solve has begun: the delay's memory, and the weights as they are read; `targets`,
-    how many cells there are in `post`.
+    how many states linear synapses have, of the cells `reached` if these are not all; `outgoing`,
+    the edges in rows for spikes that are delivered one by one.
     """
 
     targets: int = eqx.field(static=True)
@@ -40,7 +41,8 @@ class Pathway(eqx.Module):
     into: Sums | None
     onto: Sums | None
     line: Line | None
-    laid: Array | None
+    laid: Array | Laid | None
+    outgoing: Rows | None
     pre: Array = constant()
     post: Array = constant()
     astrocyte: Array | None = constant()
@@ -69,16 +71,26 @@ class Pathway(eqx.Module):
             modulation = jnp.append(gliotransmitter, none)[self.astrocyte]
         return Cleft(v, v_post[self.post], none, modulation, none, rate, none)
 
-    def lay(self, projection: Projection) -> Array:
+    def lay(self, projection: Projection) -> Array | Laid:
         """The weights as the layout reads them."""
-        return projection.weight if self.fans is None else self.fans.lay(projection.weight)
+        weight = projection.weight
+        if self.fans is None:
+            return weight
+        table = self.fans.lay(weight)
+        return table if self.outgoing is None else Laid(table, self.outgoing.lay(weight))
 
-    def arriving(self, projection: Projection, signal: Array) -> Array:
+    def arriving(self, projection: Projection, signal: Array | Fired) -> Array:
         """The weighted sum at each target, of a signal `[n_pre]` or, with delays, `[edges]`."""
         assert self.fans is not None
+        plain = signal.signal if isinstance(signal, Fired) else signal
         if self._per_edge():
-            return self.fans.sums(projection.weight * signal)
-        return self.fans(self.lay(projection) if self.laid is None else self.laid, signal)
+            return self.fans.sums(projection.weight * plain)
+        laid = self.lay(projection) if self.laid is None else self.laid
+        if isinstance(laid, Laid) and self.outgoing is not None:
+            if isinstance(signal, Fired):
+                return delivered(self.fans, self.outgoing, laid, signal)
+            laid = laid.table
+        return self.fans(laid, plain)
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
@@ -90,6 +102,7 @@ class Pathway(eqx.Module):
         if self.into is None:
             return found
         weight = projection.weight if self.laid is None else self.laid
+        assert isinstance(weight, Array)
         return Membrane(self.into(weight * found.current), self.into(weight * found.conductance))
 
     def spilled(self, projection: Projection, y: ProjectionState) -> Array:
@@ -108,12 +121,13 @@ class Pathway(eqx.Module):
 
     def jump(
         self, projection: Projection, t: Array, before: ProjectionState, y: ProjectionState,
-        cleft: Cleft, said: Array, post_spike: Array | None,
+        cleft: Cleft, said: Array, found: Fired | None, post_spike: Array | None,
     ) -> tuple[ProjectionState, Array | None]:  # fmt: skip
         """The state after the arrivals at `t`, and the weighted arrivals at each edge, if known.
 
         **Arguments:** `said`: the spikes (or, without spikes, the voltages) of the cells of `pre`
-        at the end of this step, and `post_spike` those of `post`.
+        at the end of this step, `found`, who spiked, if that was asked for, and `post_spike` the
+        spikes of `post`.
         """
         line = y.line
         if self.line is not None:
@@ -121,12 +135,16 @@ class Pathway(eqx.Module):
         if not projection.hears_spikes:
             return ProjectionState(y.synapses, line), None
         if self.line is not None and line is not None:
-            said = self.line.read(line, projection.delay, t, self.pre)
-        # Worth a copy only where each cell is read more often than it is computed.
-        if not self._per_edge() and self.pre.size > said.size:
+            said, found = self.line.read(line, projection.delay, t, self.pre), None
+        if self.outgoing is not None and found is None:
+            found = fired(said)
+        # Worth a copy only where each cell is read more often than it is computed; a list is one.
+        if found is None and not self._per_edge() and self.pre.size > said.size:
             said = settled(said)
         if self.fans is not None:
-            heard = cleft._replace(spike=self.arriving(projection, said))
+            heard = cleft._replace(
+                spike=self.arriving(projection, said if found is None else found)
+            )
         else:
             post = cleft.post_spike if post_spike is None else post_spike[self.post]
             heard = cleft._replace(spike=self._along(said), post_spike=post)
@@ -179,12 +197,14 @@ def pathway(
             )
         astrocyte = jnp.asarray(np.where(given < 0, n_astrocytes, given), jnp.int32)
         onto = sums(given, n_astrocytes)
-    targets, post, reached = n_post, edges.post, None
+    targets, post, reached, outgoing = n_post, edges.post, None, None
     if projection.linear:
         cells = np.unique(edges.post)
         if few and 0 < len(cells) <= _FEW * n_post:
             targets, post = len(cells), np.searchsorted(cells, edges.post)
             reached = jnp.asarray(cells, jnp.int32)
+        if projection.hears_spikes and (projection.delay is None or not jnp.ndim(projection.delay)):
+            outgoing = rows(edges.pre, post, n_pre, targets)
     return Pathway(
         targets,
         fans(edges.pre, post, n_pre, targets) if projection.linear else None,
@@ -192,6 +212,7 @@ def pathway(
         onto,
         None,
         None,
+        outgoing,
         jnp.asarray(edges.pre, jnp.int32),
         jnp.asarray(edges.post, jnp.int32),
         astrocyte,
