@@ -109,7 +109,7 @@ def test_the_derivatives_are_those_of_a_matrix(always, number):
 @pytest.mark.parametrize("delay", [None, 0.45])
 def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
     """By rows, and (with no projection large enough for them) by all edges."""
-    surrogate = tp.core.FastSigmoid(2.0)
+    surrogate = tp.core.surrogates.FastSigmoid(2.0)
 
     def solve():
         edges = networks.fixed_fan_in(64, 64, 8, key=jax.random.key(2))
