@@ -17,32 +17,42 @@ from tripartite.attention.integrate import (
     read,
     write,
 )
+from tripartite.attention.layer import AstrocyteAttention
 from tripartite.attention.learned import LearnedExponential
+from tripartite.attention.linear_time import linear_time
+from tripartite.attention.pieces import AttentionState
 from tripartite.attention.pretrained import BertEncoder, load_bert, softmax_heads
+from tripartite.attention.reading import Imperfections, ReadingCircuit, reached_at
 from tripartite.attention.signed import Taylor, Trigonometric
 
 __all__ = [
     "AbstractFeatureMap",
     "AbstractPositiveFeatureMap",
+    "AstrocyteAttention",
     "AttentionCircuit",
+    "AttentionState",
     "BertEncoder",
     "CircuitAttention",
     "CircuitState",
     "EluPlusOne",
     "GaussHermite",
     "Hyperbolic",
+    "Imperfections",
     "LearnedExponential",
     "Memory",
     "OneProcessPerToken",
     "PositiveRandom",
     "Presented",
     "Reading",
+    "ReadingCircuit",
     "Taylor",
     "Trigonometric",
     "circuit_attention",
     "fixed_point",
     "linear_attention",
+    "linear_time",
     "load_bert",
+    "reached_at",
     "read",
     "softmax_attention",
     "softmax_heads",

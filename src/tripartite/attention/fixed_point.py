@@ -186,20 +186,25 @@ def require_positive(name: str, value: Array, amounts: Array, mask: Mask, causal
 
     **Raises:** `ValueError` if `amounts` is concrete; an Equinox run-time error under `jit`.
     """
-    if mask is not None:
-        written = jax.lax.cummax(mask.astype(int)) if causal else jnp.any(mask)[None].astype(int)
-        value = raise_if(
-            value,
-            written == 0,
-            "nothing was written: every token that query {index} could read is masked. Leave at "
-            "least one token unmasked (in causal use, the first).",
-        )
     return raise_if(
-        value,
+        require_written(value, mask, causal),
         ~(amounts > 0),
         f"the {name} of query {{index}} is not positive: its features sum to zero (or below, or to "
         "NaN) over the tokens written, and there is nothing to divide by. Scale q and k down, or "
         "take a positive feature map or more features.",
+    )
+
+
+def require_written(value: Array, mask: Mask, causal: bool) -> Array:
+    """Returns `value` if every query has a token to read; raises as `require_positive` does."""
+    if mask is None:
+        return value
+    written = jax.lax.cummax(mask.astype(int)) if causal else jnp.any(mask)[None].astype(int)
+    return raise_if(
+        value,
+        written == 0,
+        "nothing was written: every token that query {index} could read is masked. Leave at "
+        "least one token unmasked (in causal use, the first).",
     )
 
 
