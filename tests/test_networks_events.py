@@ -24,7 +24,7 @@ def test_who_fired_is_found(cells):
         signal = np.zeros(cells)
         signal[who] = rng.uniform(0.1, 1.0, number)
         found = look(jnp.asarray(signal))
-        assert found.count == number and found.ids.size == room
+        assert found.number == number and found.ids.size == room
         np.testing.assert_array_equal(found.ids[: min(number, room)], who[:room])
 
 

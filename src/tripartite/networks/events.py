@@ -29,13 +29,13 @@ _BITS = 32
 class Fired(NamedTuple):
     """Who said something in a step.
 
-    `signal`, `[cells]`, zero for most; `ids`, the first few of the others, then nonsense; `count`,
+    `signal`, `[cells]`, zero for most; `ids`, the first few of the others, then nonsense; `number`,
     how many others there are, which may be more than `ids` has room for.
     """
 
     signal: Array
     ids: Array
-    count: Array
+    number: Array
 
 
 def fired(signal: Array) -> Fired:
@@ -83,7 +83,7 @@ class Rows(eqx.Module):
             return weight
         return jnp.append(weight, jnp.zeros((), weight.dtype))[self.edge]
 
-    def add(self, laid: Array, found: Fired) -> Array:
+    def add(self, laid: Any, found: Fired) -> Array:
         """The weighted sum at each target, one cell that fired after the other."""
         sums = jnp.zeros((self.targets + 1,), found.signal.dtype)
 
@@ -92,7 +92,7 @@ class Rows(eqx.Module):
             amount = found.signal[cell] * (laid if jnp.ndim(laid) == 0 else laid[cell])
             return sums.at[self.post[cell]].add(amount, mode="promise_in_bounds")
 
-        return jax.lax.fori_loop(0, found.count, one, sums)[:-1]
+        return jax.lax.fori_loop(0, found.number, one, sums)[:-1]
 
 
 def rows(pre: np.ndarray, post: np.ndarray, n_pre: int, targets: int) -> Rows | None:
@@ -113,10 +113,10 @@ def rows(pre: np.ndarray, post: np.ndarray, n_pre: int, targets: int) -> Rows | 
 
 
 class Laid(NamedTuple):
-    """The weights of a projection as a table of what arrives reads them, and as rows do."""
+    """The weights of a projection: as what adds up all edges reads them, and as its rows do."""
 
     table: Array
-    rows: Array
+    rows: Array | None
 
 
 def _add_all(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
@@ -129,7 +129,7 @@ def _add_few(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
 
 @custom_vmap
 def _add(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
-    few = found.count <= found.ids.size
+    few = found.number <= found.ids.size
     return jax.lax.cond(few, _add_few, _add_all, fans, outgoing, laid, found)
 
 

@@ -41,7 +41,7 @@ class Pathway(eqx.Module):
     into: Sums | None
     onto: Sums | None
     line: Line | None
-    laid: Array | Laid | None
+    laid: Laid | None
     outgoing: Rows | None
     pre: Array = constant()
     post: Array = constant()
@@ -71,13 +71,11 @@ class Pathway(eqx.Module):
             modulation = jnp.append(gliotransmitter, none)[self.astrocyte]
         return Cleft(v, v_post[self.post], none, modulation, none, rate, none)
 
-    def lay(self, projection: Projection) -> Array | Laid:
-        """The weights as the layout reads them."""
+    def lay(self, projection: Projection) -> Laid:
+        """The weights as they are read."""
         weight = projection.weight
-        if self.fans is None:
-            return weight
-        table = self.fans.lay(weight)
-        return table if self.outgoing is None else Laid(table, self.outgoing.lay(weight))
+        table = weight if self.fans is None else self.fans.lay(weight)
+        return Laid(table, None if self.outgoing is None else self.outgoing.lay(weight))
 
     def arriving(self, projection: Projection, signal: Array | Fired) -> Array:
         """The weighted sum at each target, of a signal `[n_pre]` or, with delays, `[edges]`."""
@@ -86,11 +84,9 @@ class Pathway(eqx.Module):
         if self._per_edge():
             return self.fans.sums(projection.weight * plain)
         laid = self.lay(projection) if self.laid is None else self.laid
-        if isinstance(laid, Laid) and self.outgoing is not None:
-            if isinstance(signal, Fired):
-                return delivered(self.fans, self.outgoing, laid, signal)
-            laid = laid.table
-        return self.fans(laid, plain)
+        if isinstance(signal, Fired) and self.outgoing is not None:
+            return delivered(self.fans, self.outgoing, laid, signal)
+        return self.fans(laid.table, plain)
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
@@ -101,8 +97,7 @@ class Pathway(eqx.Module):
             return Membrane(*(none.at[self.reached].set(x) for x in found))
         if self.into is None:
             return found
-        weight = projection.weight if self.laid is None else self.laid
-        assert isinstance(weight, Array)
+        weight = projection.weight if self.laid is None else self.laid.table
         return Membrane(self.into(weight * found.current), self.into(weight * found.conductance))
 
     def spilled(self, projection: Projection, y: ProjectionState) -> Array:
