@@ -144,6 +144,59 @@ def synapses() -> Figure:
     return figure
 
 
+def at_work() -> Figure:
+    """The solve of the page on the tripartite synapse: two bursts, and a release between them."""
+    nets, dt, t1 = tp.networks, 1.0, 8000.0
+    burst = 100.0 * np.arange(10)
+    times = np.concatenate([500.0 + burst, 6500.0 + burst])
+    synapse = s.TripartiteSynapse(s.TsodyksMarkram(s.Exponential(0.1), dilution=0.001))
+    astrocyte = tp.astrocytes.GliotransmitterRelease(tp.astrocytes.StimbergFigure2())
+    around = nets.Ensheathed("astro", np.array([0]))
+    network = nets.Network(
+        {
+            "pre": nets.population(tp.cells.SpikeSource, 1, times=times[None]),
+            "post": nets.population(tp.cells.LIF, 1),
+            "astro": nets.population(astrocyte, 1),
+        },
+        [nets.Projection("pre", "post", synapse, nets.one_to_one(1), astrocytes=around)],
+    )
+    shown = (
+        ("pre->post.x", "$x$", BLUE),
+        ("pre->post.transmitter", "$Y_S$ (uM)", BLUE),
+        ("astro.ip3", "$I$ (uM)", ORANGE),
+        ("astro.calcium", "$C$ (uM)", ORANGE),
+        ("astro.gliotransmitter", "$G_A$ (uM)", ORANGE),
+        ("pre->post.bound", r"$\Gamma_S$", PURPLE),
+    )
+    record = {name: 0 for name, _, _ in shown}
+    ys = tp.simulate(network, t1=t1, dt=dt, record=record).ys
+    figure = Figure(figsize=(8.0, 8.6), layout="constrained")
+    axes = figure.subplots(8, 1, height_ratios=(0.3, 1, 1, 1, 1, 1, 1, 1.7))
+    axes[0].vlines(times / 1000.0, 0.0, 1.0, color="k", linewidth=1.0)
+    axes[0].set(yticks=[], ylabel="spikes", title="two bursts of ten spikes")
+    ts = dt * np.arange(round(t1 / dt) + 1) / 1000.0
+    for ax, (name, label, colour) in zip(axes[1:7], shown, strict=True):
+        ax.plot(ts, ys[name], color=colour, linewidth=1.2)
+        ax.set_ylabel(label)
+    axes[4].axhline(0.5, color="k", linewidth=0.7, linestyle=":")
+    for ax in axes[:7]:
+        ax.set_xlim(0.0, 8.0)
+        ax.tick_params(labelbottom=ax is axes[6])
+    axes[6].set_xlabel("time (s)")
+    x, at = np.asarray(ys["pre->post.x"]), np.rint(times / dt).astype(int)
+    released = 1.0 - (1.0 - x[at - 1]) * np.exp(-0.002 * dt) - x[at]
+    for k, (name, colour) in enumerate((("first burst", BLUE), ("second burst", PURPLE))):
+        axes[7].plot(np.arange(1, 11), released[10 * k : 10 * k + 10], "o-", color=colour,
+                     markersize=4, label=name)  # fmt: skip
+    axes[7].set(xlabel="spike of the burst", ylabel="$r_S$", xticks=range(1, 11), ylim=(0, 0.65))
+    axes[7].legend(frameon=False, fontsize=9)
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.align_ylabels()
+    return figure
+
+
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     synapses().savefig(FIGURES / "synapses.png", dpi=110)
+    at_work().savefig(FIGURES / "tripartite_at_work.png", dpi=100)

@@ -58,6 +58,11 @@ class Undeclared(AbstractDynamics):
         return -y
 
 
+def test_a_part_called_source_is_no_citation():
+    cell = tp.astrocytes.StimbergFigure2()
+    assert rows(cell)["source.threshold"][4:] == ["Stimberg", "et", "al.", "2019"]
+
+
 def test_a_model_without_units():
     assert rows(Undeclared())["y"][1:] == ["1", "?", "0", "float64"]
 

@@ -20,7 +20,9 @@ def walk_parameters(
     A parameter that names no source of its own has that of the part it belongs to (its `source`).
     """
     if isinstance(tree, eqx.Module):
-        source = getattr(tree, "source", "") or source
+        # A part may have a field of that name which is no citation (an astrocyte's IP3 source).
+        named = getattr(tree, "source", "")
+        source = named if isinstance(named, str) and named else source
         declared = set()
         for name, info, value in parameters_of(tree):
             declared.add(name)
