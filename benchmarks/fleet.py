@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "run_pospischil": "peers",
     "run_arbor": "peers",
     "run_brian": "brian",
+    "run_chapter_brian": "brian",
+    "run_brunel_nest": "peers",
 }
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 WIDE = "--xla_cpu_prefer_vector_width=512"
@@ -43,6 +45,7 @@ class Row:
     script: str
     request: dict
     wide: bool = False  # 512-bit vectors in XLA
+    patience: float = PATIENCE
     found: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -88,7 +91,7 @@ class Simulator:
     def __init__(self, row, options):
         folder = ENVIRONMENT.get(row.script)
         python = sys.executable if folder is None else getattr(options, f"{folder}_python")
-        self.answers = queue.Queue()
+        self.answers, self.patience = queue.Queue(), row.patience
         self.process = subprocess.Popen(
             [python, str(SIMULATORS / f"{row.script}.py")],
             stdin=subprocess.PIPE,
@@ -110,10 +113,10 @@ class Simulator:
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
-            line = self.answers.get(timeout=PATIENCE)
+            line = self.answers.get(timeout=self.patience)
         except queue.Empty:
             self.process.kill()
-            return {"failure": f"no answer within {PATIENCE:.0f} s"}
+            return {"failure": f"no answer within {self.patience:.0f} s"}
         except BrokenPipeError:
             line = None
         if line is None:

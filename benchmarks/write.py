@@ -19,6 +19,8 @@ TABLES = (
     "memory",
     "compile_time",
     "pospischil",
+    "chapter",
+    "brunel",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

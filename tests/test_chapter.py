@@ -212,7 +212,7 @@ def test_figure_6_in_brian_2():
     }.items():
         np.testing.assert_allclose(ours, theirs[name], rtol=1e-3, atol=1e-9)
     # So a release may come a step later: of what it leaves, 0.1 / 17 after any time.
-    *_, releases = importlib.import_module("chapter_network").counted(solution)
+    *_, releases = importlib.import_module("chapter_network").counted(solution.ys)
     steps = np.repeat(np.arange(len(releases)), releases)
     assert len(steps) == w.n_astro
     assert set(steps - np.sort(theirs["releases"])) <= {0, 1}
@@ -242,6 +242,29 @@ def test_a_smaller_network_hears_as_much(builders, scale):
         each = weight * np.bincount(edges[1], minlength=w.n_exc + w.n_inh)
         off = 6.0 * np.sqrt((1 - p) / (count * p * len(each)))
         assert each.mean() == pytest.approx(full, rel=off)
+
+
+def test_what_is_read_off_a_run(builders):
+    w = builders["wiring"].wiring(0.05, 0)
+    rng, steps = np.random.default_rng(5), 60_000
+    none = np.zeros(steps)
+    alone = rng.poisson(0.5, steps)
+    found = builders["wiring"].summary(w, 0.1, alone, none, none)
+    # Independent spikes: 5,000 per s among 160 cells, and a variance that is the mean, to four
+    # standard deviations of 300 and more bins of 5 ms.
+    for name, bins in (("before", 300), ("raised", 400), ("after", 400)):
+        assert found[name]["exc"] == pytest.approx(5000 / 160, rel=0.05)
+        assert found[name]["inh"] == 0.0
+        assert found[name]["synchrony"] == pytest.approx(1.0, abs=4 * np.sqrt(2 / bins))
+    assert found["first release"] is None
+    # All 200 at once every 50 ms, one bin in ten: the variance is 9/100 of 200^2, the mean 20.
+    volley = np.where(np.arange(steps) % 500 == 7, 1, 0)
+    released = np.where(np.arange(steps) == 30_000, 3, 0)
+    found = builders["wiring"].summary(w, 0.1, 160 * volley, 40 * volley, released)
+    assert found["raised"]["synchrony"] == pytest.approx(200 * 0.9)
+    assert found["after"]["exc"] == found["after"]["inh"] == pytest.approx(20.0)
+    assert found["first release"] == pytest.approx(3.0)
+    assert (found["raised"]["releases"], found["after"]["releases"]) == (3, 0)
 
 
 def test_who_covers_whom(builders):

@@ -88,8 +88,8 @@ def solve(model, w, seconds, dt, *, record, stimulus=None, solver=None):
     )
 
 
-def counted(solution):
-    """Spikes of excitatory and of inhibitory cells, and releases, in each step."""
-    spikes = np.asarray(solution.ys["spikes"])[1:].astype(int)
-    armed = np.asarray(solution.ys["armed"])
+def counted(found):
+    """Spikes of excitatory and of inhibitory cells, and releases, in each step of a record."""
+    spikes = np.asarray(found["spikes"])[1:].astype(int)
+    armed = np.asarray(found["armed"])
     return spikes[:, 0], spikes[:, 1], np.sum(armed[:-1] & ~armed[1:], axis=1)
