@@ -5,6 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -86,7 +87,7 @@ def test_closed_loop_is_in_between(curves):
     assert np.all(release <= none * (1 + 1e-8))
     assert np.all(release[jump + 1 :] > opened[jump + 1 :])
     assert extremum(release, low) == pytest.approx(2.21, rel=0.03)
-    assert RATES[jump] < 6.5 < RATES[jump + 1]
+    assert RATES[jump] < 7.4 < RATES[jump + 1]
 
 
 def test_closed_loop_against_scipy(curves):
@@ -285,3 +286,37 @@ def test_who_covers_whom(builders):
     script = builders["wiring"].wiring(0.25, 0, "script")
     assert set(script.astrocyte[outer]) == {0}
     assert np.mean(script.astrocyte[~outer] < 0) == pytest.approx(0.5, abs=0.06)
+
+
+@functools.cache
+def a_quarter():
+    """`[3 seeds, 3 windows, 3]`, as in tests/peers/brian2_chapter.py, in float32."""
+    wiring, network = (importlib.import_module(f"chapter_{x}") for x in ("wiring", "network"))
+    found = []
+    with jax.enable_x64(False):
+        for seed in range(3):
+            w = wiring.wiring(0.25, seed, "script")
+            model = network.network(w)
+            solution = network.solve(model, w, 8.0, 0.1, record=network.record(w))
+            read = wiring.summary(w, 0.1, *network.counted(solution.ys))
+            windows = (read[name] for name in ("before", "raised", "after"))
+            found.append([[x["exc"], x["inh"], x["synchrony"]] for x in windows])
+    return np.array(found)
+
+
+@pytest.mark.slow
+def test_figure_6_at_a_quarter():
+    before, raised, after = a_quarter().mean(axis=0)
+    # A higher current makes them fire at random; then, after the release, excitatory cells fire
+    # more than before, and together.
+    assert raised[2] < 5.0
+    assert after[0] > 1.5 * before[0]
+    assert after[2] > 2.0 * before[2]
+    assert after[2] > 20.0 * raised[2]
+    with np.load(DATA, allow_pickle=False) as found:
+        theirs = found["quarter"].mean(axis=0)
+    # Under 120 pA the rates are those of many independent cells: three seeds of Brian 2 differ by
+    # 3 %. At 100 pA a cell on its own would rest 0.01 mV above its threshold, so that rates depend
+    # on the scheme: Brian 2's own change by a quarter between Euler and exponential Euler.
+    np.testing.assert_allclose(raised[:2], theirs[1, :2], rtol=0.05)
+    np.testing.assert_allclose([before[:2], after[:2]], theirs[[0, 2], :2], rtol=0.3)
