@@ -20,42 +20,7 @@ def run(nest, request):
     nest.local_num_threads = 1
     nest.rng_seed = 1 + request["seed"]
     start = time.perf_counter()
-    taus = {"tau_syn_ex": s.TAU_EXC, "tau_syn_in": s.TAU_INH}
-    exc = nest.Create("aeif_cond_alpha_astro", s.N_EXC, params=taus)
-    inh = nest.Create("aeif_cond_alpha_astro", s.N_INH, params=taus)
-    glia = nest.Create("astrocyte_lr_1994", s.N_ASTRO, params={"IP3": s.IP3})
-    noise = nest.Create("poisson_generator", params={"rate": s.POISSON})
-    nest.Connect(noise, exc + inh, syn_spec={"weight": s.W_EXC})
-    excitatory = {
-        "synapse_model": "tsodyks_synapse",
-        "weight": s.W_EXC,
-        "tau_psc": s.TAU_EXC,
-        "delay": s.DELAY_EXC,
-    }
-    nest.TripartiteConnect(
-        exc,
-        exc + inh,
-        glia,
-        conn_spec={"rule": "pairwise_bernoulli", "p": s.P_EDGE},
-        third_factor_conn_spec={
-            "rule": "third_factor_bernoulli_with_pool",
-            "p": s.P_ASTRO,
-            "pool_size": s.POOL,
-            "pool_type": "random",
-        },
-        syn_specs={
-            "primary": excitatory,
-            "third_in": excitatory,
-            "third_out": {"synapse_model": "sic_connection", "weight": s.W_ASTRO},
-        },
-    )
-    inhibitory = {
-        "synapse_model": "tsodyks_synapse",
-        "weight": s.W_INH,
-        "tau_psc": s.TAU_INH,
-        "delay": s.DELAY_INH,
-    }
-    nest.Connect(inh, exc + inh, {"rule": "pairwise_bernoulli", "p": s.P_EDGE}, inhibitory)
+    exc, inh, glia = network(nest)
     from_exc, from_inh = nest.Create("spike_recorder"), nest.Create("spike_recorder")
     nest.Connect(exc, from_exc)
     nest.Connect(inh, from_inh)
@@ -75,6 +40,42 @@ def run(nest, request):
             "calcium": sum(glia.Ca_astro) / s.N_ASTRO,
         },
     }
+
+
+def network(nest):
+    """Excitatory cells, inhibitory cells and astrocytes, connected as in the example."""
+    taus = {"tau_syn_ex": s.TAU_EXC, "tau_syn_in": s.TAU_INH}
+    exc = nest.Create("aeif_cond_alpha_astro", s.N_EXC, params=taus)
+    inh = nest.Create("aeif_cond_alpha_astro", s.N_INH, params=taus)
+    glia = nest.Create("astrocyte_lr_1994", s.N_ASTRO, params={"IP3": s.IP3})
+    noise = nest.Create("poisson_generator", params={"rate": s.POISSON})
+    nest.Connect(noise, exc + inh, syn_spec={"weight": s.W_EXC})
+    excitatory = terminal(s.W_EXC, s.TAU_EXC, s.DELAY_EXC)
+    nest.TripartiteConnect(
+        exc,
+        exc + inh,
+        glia,
+        conn_spec={"rule": "pairwise_bernoulli", "p": s.P_EDGE},
+        third_factor_conn_spec={
+            "rule": "third_factor_bernoulli_with_pool",
+            "p": s.P_ASTRO,
+            "pool_size": s.POOL,
+            "pool_type": "random",
+        },
+        syn_specs={
+            "primary": excitatory,
+            "third_in": excitatory,
+            "third_out": {"synapse_model": "sic_connection", "weight": s.W_ASTRO},
+        },
+    )
+    inhibitory = terminal(s.W_INH, s.TAU_INH, s.DELAY_INH)
+    nest.Connect(inh, exc + inh, {"rule": "pairwise_bernoulli", "p": s.P_EDGE}, inhibitory)
+    return exc, inh, glia
+
+
+def terminal(weight, tau, delay):
+    """A depressing synapse."""
+    return {"synapse_model": "tsodyks_synapse", "weight": weight, "tau_psc": tau, "delay": delay}
 
 
 if __name__ == "__main__":
