@@ -17,6 +17,7 @@ import tripartite as tp
 
 pytest.importorskip("scipy")
 FOLDER = Path(__file__).parent.parent / "benchmarks"
+TABLES = ("one_cell", "pospischil", "chapter", "brunel")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,7 +34,7 @@ def scripts():
         "targets",
     )
     sys.path.insert(0, str(FOLDER))
-    yield {name: importlib.import_module(name) for name in (*names, "one_cell", "pospischil")}
+    yield {name: importlib.import_module(name) for name in (*names, *TABLES)}
     sys.path.remove(str(FOLDER))
 
 
@@ -350,3 +351,39 @@ def test_the_c_reference_has_the_order_of_its_scheme(load, scheme, order):
         )
     # Two spikes in 30 ms; the next term of the error is dt times the leading one, here 1 to 5 %.
     assert coarse / fine == pytest.approx(2.0**order, rel=0.1)
+
+
+def test_tables_of_networks_say_what_is_missing_and_average_the_seeds(load):
+    chapter, brunel = load("chapter"), load("brunel")
+    options = argparse.Namespace(scale=1.0, seconds=8.0, seeds=2, covering="script", quick=False)
+    rows = list(chapter.rows_of(options))
+    assert [row.who for row in rows] == ["Brian2 C++", "tripartite"] * 2
+    assert all(row.patience > 300.0 for row in rows)
+    for row in rows:
+        row.found["missing"] = "No module named 'brian2'"
+
+    def run(rate, first):
+        window = {"exc": rate, "inh": 2 * rate, "synchrony": 7.0, "releases": 1.0}
+        activity = {"before": window, "raised": window, "first release": first}
+        return {"seconds": 100.0 * rate, "cold": 100.0 * rate + 40.0, "activity": activity}
+
+    rows[1].found = {"runs": [run(1.0, 2.0), run(3.0, 4.0)]}
+    lines = [line for line in chapter.text(rows, options).splitlines() if line.startswith("| ")]
+    assert "not installed" in lines[1]
+    # Means of the rates and of the first release, the median time; no window after 4 s.
+    cells = [cell.strip() for cell in lines[2].strip("|").split("|")]
+    assert cells[1:5] == ["2.00 / 4.00, 7.0", "2.00 / 4.00, 7.0", "- / -, -", "3.00"]
+    assert cells[5:] == ["200", "40.0"]
+
+    nest, *ours = brunel.rows_of(options)
+    assert nest.script == "run_brunel_nest"
+    nest.found["missing"] = "No module named 'nest'"
+    activity = {"exc": 4.0, "inh": 4.1, "ip3": 0.39, "calcium": 0.3}
+    phases = {"build": 1.0, "compile": 2.0}
+    for row in ours:
+        row.found["runs"] = [{"seconds": 5.0, "phases": phases, "activity": activity}]
+    lines = [line for line in brunel.text([nest, *ours]).splitlines() if line.startswith("| ")]
+    assert "not installed" in lines[1]
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")][1:] == [
+        "4.00", "4.10", "0.390", "0.300", "5.00", "3.00",
+    ]  # fmt: skip
