@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "run_brian": "brian",
     "run_chapter_brian": "brian",
     "run_brunel_nest": "peers",
+    "run_brian_cobahh": "brian",
 }
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 WIDE = "--xla_cpu_prefer_vector_width=512"

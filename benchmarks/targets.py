@@ -185,10 +185,59 @@ def compile_time(found):
         yield line(f"compile to first gradient, {row['setting']}: s", "<=", 3, total)
 
 
+def cobahh(found):
+    """Against Brian2 in double precision: faster, with the same spikes or the same rate."""
+    brian = [row for row in rows_of(found, "Brian2 C++", "float64") if "time" in row]
+    for precision, bound in (("float64", 2.5), ("float32", 5.0)):
+        ours = [row for row in rows_of(found, "tripartite", precision) if "time" in row]
+        best = least(row["time"]["median"] for row in ours)
+        value = ratio(brian[0]["time"]["median"] if brian else None, best)
+        yield line(f"COBAHH, {precision[5:]} bits: times faster than Brian2", ">=", bound, value)
+        off = [abs(row["rate"] / brian[0]["rate"] - 1) * 100 for row in ours if brian]
+        what = f"COBAHH, {precision[5:]} bits: mean rate off Brian2's, %"
+        yield line(what, "<=", 5, max(off, default=None))
+        if precision == "float64":
+            more = [abs(row["spikes"] - brian[0]["spikes"]) for row in ours if brian]
+            what = "COBAHH, 64 bits: spikes more or fewer than Brian2's in a second"
+            yield line(what, "<=", 0, max(more, default=None))
+
+
+def edges(found):
+    """A fixed fan-in with a weight for each edge, all of them read at each step."""
+    setting = "rates, rows, weights: each, delays: none"
+    for name, bound in ((setting, 1.5), (f"{setting}, gradient", 6.0)):
+        times = [
+            row.get("time", {}).get("median") for row in found["rows"] if row["setting"] == name
+        ]
+        yield line(f"edges, {name}: ns per edge and step", "<=", bound, least(times))
+
+
+def scaling(found):
+    """Linear in the edges, and quick to build."""
+    for signal, slopes in found["slopes"].items():
+        for what, slope in slopes.items():
+            yield line(f"scaling, {signal}: log-log slope of {what}", "<=", 1.05, slope)
+    million = [row["build"] for row in found["rows"] if row.get("edges") == 1_000_000]
+    yield line("scaling: seconds to build 1e6 edges", "<=", 2, max(million, default=None))
+
+
+def one_synapse(found):
+    """No cliff, from a hundred cells on."""
+    for model, ratios in found["slower"].items():
+        for size, value in ratios.items():
+            if int(size) >= 100:
+                what = f"one synapse among {int(size):,} {model} cells: times slower"
+                yield line(what, "<=", 1.3, value)
+
+
 JUDGES = {
     "population": population,
     "one_cell": one_cell,
     "gradient": gradient,
     "memory": memory,
     "compile_time": compile_time,
+    "cobahh": cobahh,
+    "edges": edges,
+    "scaling": scaling,
+    "one_synapse": one_synapse,
 }

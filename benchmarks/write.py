@@ -21,6 +21,10 @@ TABLES = (
     "pospischil",
     "chapter",
     "brunel",
+    "cobahh",
+    "edges",
+    "scaling",
+    "one_synapse",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"
