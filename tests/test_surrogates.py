@@ -187,7 +187,7 @@ def by_hand(weight, direction, slope):
     v = [np.full(n, -60.0 + 0j) for n in (4, 2)]
     wait, g, total = [np.zeros(4), np.zeros(2)], np.zeros(2, complex), np.zeros(2, complex)
     for _ in range(STEPS_TAKEN):
-        g, said = g * np.exp(-DT / TAU), []
+        said = []
         for k, (drive, conductance) in enumerate(((DRIVE, 0.0), (0.0, g))):
             decay = 0.05 + conductance
             limit = (0.05 * -60.0 + drive + conductance * REVERSAL) / decay
@@ -198,7 +198,9 @@ def by_hand(weight, direction, slope):
             said.append(fired + 1j * able * slope(v[k].real + 50.0) * v[k].imag)
             wait[k] = np.where(fired, 5.0, np.where(able, 0.0, wait[k]))
             v[k] = np.where(fired, -60.0, v[k])
-        g, total = g + KICK * w @ said[0], total + said[1]
+        # The cells have been moved with the conductance of before.
+        g = g * np.exp(-DT / TAU) + KICK * w @ said[0]
+        total = total + said[1]
     return total.real, total.imag / h
 
 
