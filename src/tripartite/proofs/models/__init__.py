@@ -25,6 +25,8 @@ THEOREM = Theorem(
         "describe a cell is the papers' claim",
         "SciPy's numbers were computed once, by code that shares nothing with this library; the "
         "test suite computes them again",
+        "the rung of gradients has no published number to be held against; the test suite holds "
+        "derivatives against differences",
     ),
     source=(
         "Hodgkin & Huxley 1952; Li & Rinzel 1994; Nadkarni & Jung 2003; De Pitta et al. 2009; "
