@@ -96,7 +96,7 @@ def test_plasticity_by_the_rule_itself():
         found = [synapses.stdp(set(a), set(b), **rule, **taus) for a, b in trains]
         close(found, expected, 1e-12)
     rates = np.array([0.1, 1.0, 10.0, 100.0]) / 1000.0
-    close([synapses.mean_field(f, 0.6) for f in rates], numbers.MEAN_RELEASE, 5e-5)
+    close([synapses.mean_field(f, 0.6) for f in rates], numbers.MEAN_RELEASE, 1e-10)
     assert pytest.approx(2.0 / 5.33, abs=1e-12) == numbers.FACILITATION
 
 

@@ -55,9 +55,9 @@ FRACTIONS = (
 # excess over 196.69 nM (in nM), and how long calcium stays above that.
 NEST_PULSE = (1641.16, 1.0186714818, 6.711717867, 5838.238625)
 
-# Tsodyks and Markram's mean field at 0.1, 1, 10 and 100 Hz, to four digits, and the utilisation
+# Tsodyks and Markram's mean field at 0.1, 1, 10 and 100 Hz, and the utilisation
 # below which the terminal facilitates, 2 / (2 + 3.33).
-MEAN_RELEASE = (0.5892, 0.4968, 0.1622, 0.0196)
+MEAN_RELEASE = (0.5891952246, 0.4968445209, 0.1621654501, 0.0195995865)
 FACILITATION = 0.375234521576
 
 # Pfister and Gerstner (2006), visual cortex, minimal triplet rule: the change of a weight by sixty

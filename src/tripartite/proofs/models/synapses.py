@@ -147,8 +147,8 @@ def claims() -> Iterator[Claim]:
     yield Claim(
         "Tsodyks-Markram: mean release at 0.1, 1, 10, 100 Hz",
         "algebra",
-        5e-5 + 16 * eps,
-        "half of the last of four digits",
+        1e-10 + 16 * eps,
+        "ten digits, and the rounding of a dozen operations",
         mean_release,
         float64_only=False,
     )
