@@ -69,11 +69,13 @@ def _packed(flags: Bool[Array, " cells"]) -> Array:
 class Rows(eqx.Module):
     """For each cell of `pre` its edges, in a row, padded with one edge past the last.
 
-    **Arguments:** `edge` and `post`, `[n_pre, largest fan-out]`; `targets`, how many cells there
-    are to reach, which is also the padding of `post`.
+    **Arguments:** `row`, `[n_pre]`: the first for all cells without edges; `edge` and `post`,
+    `[rows, largest fan-out]`; `targets`, how many cells there are to reach, which is also the
+    padding of `post`.
     """
 
     targets: int = eqx.field(static=True)
+    row: Array = constant()
     edge: Array = constant()
     post: Array = constant()
 
@@ -89,8 +91,9 @@ class Rows(eqx.Module):
 
         def one(k: Array, sums: Array) -> Array:
             cell = found.ids[k]
-            amount = found.signal[cell] * (laid if jnp.ndim(laid) == 0 else laid[cell])
-            return sums.at[self.post[cell]].add(amount, mode="promise_in_bounds")
+            row = self.row[cell]
+            amount = found.signal[cell] * (laid if jnp.ndim(laid) == 0 else laid[row])
+            return sums.at[self.post[row]].add(amount, mode="promise_in_bounds")
 
         return jax.lax.fori_loop(0, found.number, one, sums)[:-1]
 
@@ -101,15 +104,17 @@ def rows(pre: np.ndarray, post: np.ndarray, n_pre: int, targets: int) -> Rows | 
     if edges < _MANY:
         return None
     fan = np.bincount(pre, minlength=n_pre)
-    widest = int(fan.max())
-    if widest * n_pre > _PADDING * edges:
+    senders, widest = np.flatnonzero(fan), int(fan.max())
+    if widest * len(senders) > _PADDING * edges:
         return None
+    row = np.zeros(n_pre, np.int32)
+    row[senders] = 1 + np.arange(len(senders))
     order = np.argsort(pre, kind="stable")
     place = np.arange(edges) - (np.cumsum(fan) - fan)[pre[order]]
-    edge = np.full((n_pre, widest), edges, np.int32)
-    edge[pre[order], place] = order
+    edge = np.full((1 + len(senders), widest), edges, np.int32)
+    edge[row[pre[order]], place] = order
     onto = np.append(post, targets).astype(np.int32)[edge]
-    return Rows(targets, jnp.asarray(edge), jnp.asarray(onto))
+    return Rows(targets, jnp.asarray(row), jnp.asarray(edge), jnp.asarray(onto))
 
 
 class Laid(NamedTuple):
