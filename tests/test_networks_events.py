@@ -9,8 +9,7 @@ import pytest
 import tripartite as tp
 from network_models import SAME_SUM, leaky
 from tripartite import networks, synapses
-from tripartite.networks import events, pathway
-from tripartite.networks.layout import fans
+from tripartite.networks import delivery, events
 
 
 @pytest.mark.parametrize("cells", [40, 4000, 9000])
@@ -34,13 +33,14 @@ EDGES = networks.bernoulli(200, 90, 0.1, key=jax.random.key(4))
 @pytest.fixture
 def always(monkeypatch):
     """Rows for however few edges."""
-    monkeypatch.setattr(events, "_MANY", 0)
+    monkeypatch.setattr(delivery, "_MANY", 0)
 
 
-def tables(weight):
-    table = fans(EDGES.pre, EDGES.post, 200, 90)
-    outgoing = events.rows(EDGES.pre, EDGES.post, 200, 90)
-    return table, outgoing, events.Laid(table.lay(weight), outgoing.lay(weight))
+def parts(weight):
+    """One projection from 200 cells to 90, its delivery and its weights as they are read."""
+    p = networks.Projection("a", "b", synapses.Exponential(0.02), EDGES, weight=weight)
+    network = networks.Network({"a": leaky(200), "b": leaky(90)}, [p])
+    return network.delivery, network.delivery.lay(network.projections)
 
 
 def matrix_of(weight):
@@ -61,11 +61,11 @@ def test_the_sums_are_those_of_a_matrix(always, weight, dtype):
     """Few and (beyond the room for 16) many, and several at once, which all edges serve."""
     rng = np.random.default_rng(0)
     w = 0.7 if weight == "one" else rng.random(len(EDGES))
-    table, outgoing, laid = tables(jnp.asarray(w, dtype))
+    together, laid = parts(jnp.asarray(w, dtype))
     rows = np.stack([signals(rng, number) for number in (0, 1, 16, 17, 200)])
 
     def deliver(signal):
-        return events.delivered(table, outgoing, laid, events.fired(signal))
+        return delivery.delivered(together, laid, events.fired(signal))
 
     expected = rows @ matrix_of(w).T
     one = jax.jit(deliver)
@@ -85,8 +85,8 @@ def test_the_derivatives_are_those_of_a_matrix(always, number):
     w, signal, push = rng.random(len(EDGES)), signals(rng, number), rng.random(90)
 
     def pull(w, signal, push):
-        table, outgoing, laid = tables(w)
-        found = events.delivered(table, outgoing, laid, events.fired(signal))
+        together, laid = parts(w)
+        found = delivery.delivered(together, laid, events.fired(signal))
         return jnp.dot(push, found)
 
     reverse = jax.jit(jax.grad(pull, argnums=(0, 1)))
@@ -119,7 +119,7 @@ def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
             "e", "e", synapses.Exponential(0.01), edges, weight=weight, delay=delay
         )
         network = networks.Network({"e": cell}, [p])
-        assert (network.pathways["e->e"].outgoing is None) == (events._MANY > 0)
+        assert (network.delivery is None) == (delivery._MANY > 0)
 
         def loss(network):
             ys = tp.simulate(network, t1=12.0, dt=0.1, record={"e.spike": None, "e.v": None}).ys
@@ -128,7 +128,7 @@ def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
         return eqx.filter_jit(eqx.filter_value_and_grad(loss, has_aux=True))(network)
 
     (_, plain), slopes = solve()
-    monkeypatch.setattr(events, "_MANY", 0)
+    monkeypatch.setattr(delivery, "_MANY", 0)
     (_, ys), found = solve()
     assert plain["e.spike"].sum() > 64
     np.testing.assert_array_equal(ys["e.spike"], plain["e.spike"])
@@ -138,13 +138,44 @@ def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
     np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9 * float(jnp.max(jnp.abs(a))))
 
 
+def test_several_projections_are_delivered_together(monkeypatch):
+    """Two kinds of cells, four projections, one with a delay, one whose targets are few."""
+
+    def solve():
+        rests = {"e": np.linspace(-52.0, -45.0, 24), "i": np.linspace(-51.0, -46.0, 16)}
+        sizes = {"e": 24, "i": 16}
+        made = []
+        for k, (pre, post, delay) in enumerate(
+            [("e", "e", None), ("e", "i", 0.25), ("i", "e", 0.3)]
+        ):
+            edges = networks.bernoulli(sizes[pre], sizes[post], 0.3, key=jax.random.key(k))
+            receptor = synapses.Exponential(0.01, reversal=-80.0 if pre == "i" else 0.0)
+            weight = jnp.linspace(0.5, 1.5, len(edges)) if k else 1.0
+            made += [networks.Projection(pre, post, receptor, edges, weight=weight, delay=delay)]
+        few = networks.Edges([0, 3, 5], [2, 2, 7])
+        made += [networks.Projection("i", "i", synapses.Exponential(0.05), few)]
+        cells = {name: leaky(n, rest=rests[name]) for name, n in sizes.items()}
+        network = networks.Network(cells, made)
+        read = {"e.spike": None, "i.spike": None, "i->i.g": [2, 3, 7]}
+        found = eqx.filter_jit(lambda n: tp.simulate(n, t1=15.0, dt=0.1, record=read).ys)(network)
+        return network.delivery, found
+
+    none, plain = solve()
+    monkeypatch.setattr(delivery, "_MANY", 0)
+    together, found = solve()
+    assert none is None and len(together.members) == 4 and len(together.sources) == 4
+    assert plain["e.spike"].sum() > 20 and jnp.max(plain["i->i.g"]) > 0
+    for name in ("e.spike", "i.spike"):
+        np.testing.assert_array_equal(found[name], plain[name])
+    np.testing.assert_allclose(found["i->i.g"], plain["i->i.g"], rtol=SAME_SUM)
+    # No edge ends at cell 3.
+    np.testing.assert_array_equal(plain["i->i.g"][:, 1], 0.0)
+
+
 def test_where_rows_are_worth_it():
     rng = np.random.default_rng(3)
-    few = rng.integers(0, 50, 100)
-    assert events.rows(few, few, 50, 50) is None
     many = rng.integers(0, 50, 10_000)
     assert events.rows(many, many, 50, 50) is not None
     # One cell with nearly all edges would pad every other row.
     hub = np.where(rng.random(10_000) < 0.9, 0, many)
     assert events.rows(hub, many, 50, 50) is None
-    assert pathway.rows is events.rows

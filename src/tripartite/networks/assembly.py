@@ -185,13 +185,18 @@ def begun(network: "Network", dt: float | None) -> "Network":
     """The network with its weights laid out, and its delays counted in steps of `dt` ms."""
     if dt is not None and dt <= 0:
         raise ValueError(f"dt must be positive, got {dt} ms.")
+    together = network.delivery
+    if together is not None:
+        laid = together.lay(network.projections)
+        network = eqx.tree_at(lambda n: n.delivery.laid, network, laid, is_leaf=lambda x: x is None)
     for name, p in network.projections.items():
-        network = eqx.tree_at(
-            lambda n, name=name: n.pathways[name].laid,
-            network,
-            network.pathways[name].lay(p),
-            is_leaf=lambda x: x is None,
-        )
+        if together is None or name not in together.members:
+            network = eqx.tree_at(
+                lambda n, name=name: n.pathways[name].laid,
+                network,
+                network.pathways[name].lay(p),
+                is_leaf=lambda x: x is None,
+            )
         if dt is None or p.delay is None or p.max_delay is None:
             continue
         found, delay = line(f"projection {name!r}", p.delay, p.max_delay, dt)

@@ -1,21 +1,14 @@
 """Spikes delivered one by one: at 1 to 100 Hz only a few cells in a thousand fire in a step."""
 
-import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.custom_batching import custom_vmap
-from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool
 
 from tripartite.core import constant
-from tripartite.networks.layout import Fans
-
-# With fewer edges than this, adding up all of them costs no more than to look for who fired.
-_MANY = 8192
 
 # Rows padded to more than this many times the edges waste memory.
 _PADDING = 3.0
@@ -85,7 +78,7 @@ class Rows(eqx.Module):
             return weight
         return jnp.append(weight, jnp.zeros((), weight.dtype))[self.edge]
 
-    def add(self, laid: Any, found: Fired) -> Array:
+    def add(self, laid: Array, found: Fired) -> Array:
         """The weighted sum at each target, one cell that fired after the other."""
         sums = jnp.zeros((self.targets + 1,), found.signal.dtype)
 
@@ -99,10 +92,8 @@ class Rows(eqx.Module):
 
 
 def rows(pre: np.ndarray, post: np.ndarray, n_pre: int, targets: int) -> Rows | None:
-    """The rows of edges from `pre` to `post`, where they are worth it."""
+    """The rows of edges from `pre` to `post`; `None` where they would be mostly padding."""
     edges = len(pre)
-    if edges < _MANY:
-        return None
     fan = np.bincount(pre, minlength=n_pre)
     senders, widest = np.flatnonzero(fan), int(fan.max())
     if widest * len(senders) > _PADDING * edges:
@@ -115,53 +106,3 @@ def rows(pre: np.ndarray, post: np.ndarray, n_pre: int, targets: int) -> Rows | 
     edge[row[pre[order]], place] = order
     onto = np.append(post, targets).astype(np.int32)[edge]
     return Rows(targets, jnp.asarray(row), jnp.asarray(edge), jnp.asarray(onto))
-
-
-class Laid(NamedTuple):
-    """The weights of a projection: as what adds up all edges reads them, and as its rows do."""
-
-    table: Array
-    rows: Array | None
-
-
-def _add_all(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
-    return fans(laid.table, found.signal)
-
-
-def _add_few(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
-    return outgoing.add(laid.rows, found)
-
-
-@custom_vmap
-def _add(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
-    few = found.number <= found.ids.size
-    return jax.lax.cond(few, _add_few, _add_all, fans, outgoing, laid, found)
-
-
-@_add.def_vmap
-def _(size: int, batched: list[Any], *args: Any) -> tuple[Array, bool]:
-    # One loop for several networks would turn as often as the busiest of them needs.
-    axes = jax.tree.map(lambda along: 0 if along else None, tuple(batched))
-    return jax.vmap(_add_all, in_axes=axes, axis_size=size)(*args), True
-
-
-@jax.custom_jvp
-def delivered(fans: Fans, outgoing: Rows, laid: Laid, found: Fired) -> Array:
-    """What `fans(laid.table, found.signal)` is, by rows where few cells have fired.
-
-    Where many have, and for several networks under `vmap`, all edges are added up. So are they for
-    a derivative: a cell that was silent has one, by its surrogate.
-    """
-    return _add(fans, outgoing, laid, found)
-
-
-@functools.partial(delivered.defjvp, symbolic_zeros=True)
-def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    fans, outgoing, laid, found = primals
-    total = delivered(fans, outgoing, laid, found)
-    slope = jnp.zeros_like(total)
-    if not isinstance(tangents[2].table, SymbolicZero):
-        slope = slope + fans(tangents[2].table, found.signal)
-    if not isinstance(tangents[3].signal, SymbolicZero):
-        slope = slope + fans(laid.table, tangents[3].signal)
-    return total, slope

@@ -13,7 +13,7 @@ from tripartite.cells import AbstractCell
 from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation, as_membrane
 from tripartite.networks import assembly
 from tripartite.networks.couplings import Coupling
-from tripartite.networks.events import fired
+from tripartite.networks.delivery import Delivery, delivery
 from tripartite.networks.pathway import Pathway, ProjectionState
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
@@ -68,6 +68,7 @@ class Network(AbstractRelaxation):
     couplings: tuple[Coupling, ...]
     pathways: dict[str, Pathway]
     served: dict[str, Array]
+    delivery: Delivery | None
     crossing: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(
@@ -81,6 +82,7 @@ class Network(AbstractRelaxation):
         self.couplings = assembly.checked_couplings(couplings, self.populations)
         self.pathways = assembly.pathways(self.projections, self.populations)
         self.served = assembly.served(self.projections, self.populations)
+        self.delivery = delivery(self.projections, self.pathways, self.populations)
         self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
 
     def at_step(self, dt: float | None) -> "Network":
@@ -240,18 +242,7 @@ class Network(AbstractRelaxation):
         for name in self._cells():
             after[name] = self._reset(name, t, before, y, found.inputs[name])
         spikes, armed = self._spikes(t, y, found.v, after)
-        listed = {name: fired(spikes[name]) for name in self._listed()}
-        projections, arrived = {}, {}
-        for name, projection in self.projections.items():
-            if not self._acts(name):
-                projections[name] = y.projections[name]
-                continue
-            said = spikes if projection.hears_spikes else found.v
-            projections[name], amounts = self.pathways[name].jump(
-                projection, t, before.projections[name], y.projections[name], found.clefts[name],
-                said[projection.pre], listed.get(projection.pre), spikes.get(projection.post),
-            )  # fmt: skip
-            arrived[name] = amounts
+        projections, arrived = self._arrivals(t, before, y, found, spikes)
         for name in (name for name in self.populations if name not in found.v):
             given = self._with_spikes(name, found.inputs[name], arrived)
             after[name] = self._reset(name, t, before, y, given)
@@ -275,16 +266,32 @@ class Network(AbstractRelaxation):
                 spikes[name] = part.ports(after[name])["spike"]
         return spikes, armed
 
-    def _listed(self) -> set[str]:
-        """The populations of which it is worth knowing who has fired, for one list for all."""
-        paths = ((p.pre, self.pathways[name]) for name, p in self.projections.items())
-        return {pre for pre, path in paths if path.outgoing is not None and path.line is None}
+    def _arrivals(
+        self, t: Array, before: NetworkState, y: NetworkState, found: _Signals,
+        spikes: dict[str, Array],
+    ) -> tuple[dict[str, ProjectionState], dict[str, Array]]:  # fmt: skip
+        """The projections after what arrives at `t`, and the weighted spikes at each edge."""
+        lines, heard = {}, {}
+        for name, p in self.projections.items():
+            said = (spikes if p.hears_spikes else found.v)[p.pre]
+            lines[name] = self.pathways[name].write(y.projections[name], said, t)
+            if p.hears_spikes:
+                heard[name] = self.pathways[name].arrivals(p, lines[name], said, t)
+        sums = {} if self.delivery is None else self.delivery(self.projections, spikes, heard)
+        synapses, amounts = {name: own.synapses for name, own in y.projections.items()}, {}
+        for name, said in heard.items():
+            p = self.projections[name]
+            synapses[name], amounts[name] = self.pathways[name].jump(
+                p, t, before.projections[name].synapses, synapses[name], found.clefts[name],
+                said, sums.get(name), spikes.get(p.post),
+            )  # fmt: skip
+        return {name: ProjectionState(synapses[name], lines[name]) for name in lines}, amounts
 
     def _with_spikes(self, name: str, u: Any, arrived: dict[str, Any]) -> Any:
         """An astrocyte's drive with the weighted spikes that arrived at its synapses."""
         for projection, amounts in arrived.items():
             path, worn = self.pathways[projection], self.projections[projection].astrocytes
-            if worn is not None and worn.population == name and amounts is not None:
+            if worn is not None and worn.population == name:
                 assert path.onto is not None
                 u = u._replace(spikes=u.spikes + path.onto(amounts))
         return u

@@ -9,7 +9,6 @@ from jaxtyping import Array
 
 from tripartite.core import Cleft, Membrane, Relaxation, constant
 from tripartite.networks.delays import Line, LineState
-from tripartite.networks.events import Fired, Laid, Rows, delivered, fired, rows
 from tripartite.networks.layout import Fans, Sums, fans, settled, sums
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
@@ -32,8 +31,7 @@ class Pathway(eqx.Module):
     target; `into` sums what edges say to their targets; `astrocyte`, `[edges]`, one past the last
     for none, and `onto`, which sums what edges say to the astrocytes; `line` and
     `laid`, once a solve has begun: the delay's memory, and the weights as they are read; `targets`,
-    how many states linear synapses have, of the cells `reached` if these are not all; `outgoing`,
-    the edges in rows for spikes that are delivered one by one.
+    how many states linear synapses have, of the cells `reached` if these are not all.
     """
 
     targets: int = eqx.field(static=True)
@@ -41,8 +39,7 @@ class Pathway(eqx.Module):
     into: Sums | None
     onto: Sums | None
     line: Line | None
-    laid: Laid | None
-    outgoing: Rows | None
+    laid: Array | None
     pre: Array = constant()
     post: Array = constant()
     astrocyte: Array | None = constant()
@@ -71,22 +68,16 @@ class Pathway(eqx.Module):
             modulation = jnp.append(gliotransmitter, none)[self.astrocyte]
         return Cleft(v, v_post[self.post], none, modulation, none, rate, none)
 
-    def lay(self, projection: Projection) -> Laid:
-        """The weights as they are read."""
-        weight = projection.weight
-        table = weight if self.fans is None else self.fans.lay(weight)
-        return Laid(table, None if self.outgoing is None else self.outgoing.lay(weight))
+    def lay(self, projection: Projection) -> Array:
+        """The weights as the layout reads them."""
+        return projection.weight if self.fans is None else self.fans.lay(projection.weight)
 
-    def arriving(self, projection: Projection, signal: Array | Fired) -> Array:
+    def arriving(self, projection: Projection, signal: Array) -> Array:
         """The weighted sum at each target, of a signal `[n_pre]` or, with delays, `[edges]`."""
         assert self.fans is not None
-        plain = signal.signal if isinstance(signal, Fired) else signal
         if self._per_edge():
-            return self.fans.sums(projection.weight * plain)
-        laid = self.lay(projection) if self.laid is None else self.laid
-        if isinstance(signal, Fired) and self.outgoing is not None:
-            return delivered(self.fans, self.outgoing, laid, signal)
-        return self.fans(laid.table, plain)
+            return self.fans.sums(projection.weight * signal)
+        return self.fans(self.lay(projection) if self.laid is None else self.laid, signal)
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
@@ -97,7 +88,7 @@ class Pathway(eqx.Module):
             return Membrane(*(none.at[self.reached].set(x) for x in found))
         if self.into is None:
             return found
-        weight = projection.weight if self.laid is None else self.laid.table
+        weight = projection.weight if self.laid is None else self.laid
         return Membrane(self.into(weight * found.current), self.into(weight * found.conductance))
 
     def spilled(self, projection: Projection, y: ProjectionState) -> Array:
@@ -114,37 +105,41 @@ class Pathway(eqx.Module):
         drive, decay = (ProjectionState(x, held) for x in (found.drive, found.decay))
         return Relaxation(drive, decay)
 
-    def jump(
-        self, projection: Projection, t: Array, before: ProjectionState, y: ProjectionState,
-        cleft: Cleft, said: Array, found: Fired | None, post_spike: Array | None,
-    ) -> tuple[ProjectionState, Array | None]:  # fmt: skip
-        """The state after the arrivals at `t`, and the weighted arrivals at each edge, if known.
+    def write(self, y: ProjectionState, said: Array, t: Array) -> LineState | None:
+        """The line, if there is one, with what was `said` at the end of this step, at `t`."""
+        return y.line if self.line is None else self.line.write(_remembered(y), said, t)
 
-        **Arguments:** `said`: the spikes (or, without spikes, the voltages) of the cells of `pre`
-        at the end of this step, `found`, who spiked, if that was asked for, and `post_spike` the
-        spikes of `post`.
+    def arrivals(
+        self, projection: Projection, line: LineState | None, said: Array, t: Array
+    ) -> Array:
+        """The spikes that arrive at `t`: `[n_pre]` or, with a delay for each edge, `[edges]`."""
+        if self.line is None or line is None:
+            return said
+        return self.line.read(line, projection.delay, t, self.pre)
+
+    def jump(
+        self, projection: Projection, t: Array, before: Any, y: Any, cleft: Cleft, said: Array,
+        arrived: Array | None, post_spike: Array | None,
+    ) -> tuple[Any, Array]:  # fmt: skip
+        """The synapses after the arrivals at `t`, and the weighted arrivals at each edge.
+
+        **Arguments:** `before` and `y`, the synapses' states; `said`, the spikes that arrive;
+        `arrived`, their weighted sum at each target, if it is known; `post_spike`, the spikes of
+        the cells of `post`.
         """
-        line = y.line
-        if self.line is not None:
-            line = self.line.write(_remembered(y), said, t)
-        if not projection.hears_spikes:
-            return ProjectionState(y.synapses, line), None
-        if self.line is not None and line is not None:
-            said, found = self.line.read(line, projection.delay, t, self.pre), None
-        if self.outgoing is not None and found is None:
-            found = fired(said)
-        # Worth a copy only where each cell is read more often than it is computed; a list is one.
-        if found is None and not self._per_edge() and self.pre.size > said.size:
-            said = settled(said)
         if self.fans is not None:
-            heard = cleft._replace(
-                spike=self.arriving(projection, said if found is None else found)
-            )
+            if arrived is None:
+                arrived = self.arriving(projection, self._copied(said))
+            heard = cleft._replace(spike=arrived)
         else:
             post = cleft.post_spike if post_spike is None else post_spike[self.post]
-            heard = cleft._replace(spike=self._along(said), post_spike=post)
-        synapses = self.synapses(projection).jump(t, before.synapses, y.synapses, heard)
-        return ProjectionState(synapses, line), projection.weight * self._along(said)
+            heard = cleft._replace(spike=self._along(self._copied(said)), post_spike=post)
+        synapses = self.synapses(projection).jump(t, before, y, heard)
+        return synapses, projection.weight * self._along(said)
+
+    def _copied(self, said: Array) -> Array:
+        # Worth it only where each cell is read more often than it is computed.
+        return settled(said) if not self._per_edge() and self.pre.size > said.size else said
 
     def _at_targets(self, v_post: Array) -> Array:
         """Of the cells of `post`, those that have a state."""
@@ -192,14 +187,12 @@ def pathway(
             )
         astrocyte = jnp.asarray(np.where(given < 0, n_astrocytes, given), jnp.int32)
         onto = sums(given, n_astrocytes)
-    targets, post, reached, outgoing = n_post, edges.post, None, None
+    targets, post, reached = n_post, edges.post, None
     if projection.linear:
         cells = np.unique(edges.post)
         if few and 0 < len(cells) <= _FEW * n_post:
             targets, post = len(cells), np.searchsorted(cells, edges.post)
             reached = jnp.asarray(cells, jnp.int32)
-        if projection.hears_spikes and (projection.delay is None or not jnp.ndim(projection.delay)):
-            outgoing = rows(edges.pre, post, n_pre, targets)
     return Pathway(
         targets,
         fans(edges.pre, post, n_pre, targets) if projection.linear else None,
@@ -207,7 +200,6 @@ def pathway(
         onto,
         None,
         None,
-        outgoing,
         jnp.asarray(edges.pre, jnp.int32),
         jnp.asarray(edges.post, jnp.int32),
         astrocyte,
