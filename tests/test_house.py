@@ -22,7 +22,7 @@ MAX_FUNCTION_LINES = 60
 GRAMMAR = {"core"}
 MODELS = {*GRAMMAR, "stimuli", "channels", "cells", "astrocytes", "synapses", "networks"}
 VERBS = {"solvers", "failures", "gradients", "simulate", "analysis", "summary"}
-USES = {"attention", "memory", "fit"}
+USES = {"attention", "memory", "fit", "layers"}
 ALL_BELOW = {*MODELS, *VERBS, *USES}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
