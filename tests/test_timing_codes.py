@@ -155,6 +155,7 @@ def test_a_source_in_float32_late_in_a_long_solve():
     np.testing.assert_array_equal(np.flatnonzero(found), steps - 80_000)
 
 
+@pytest.mark.slow
 def test_new_parts_conform():
     tp.testing.check(cells.SpikeSource([1.0, 2.0])).assert_ok()
     u = tp.core.Cleft(*(jnp.asarray(x) for x in (-20.0, -50.0, 1.0, 0.5, 1.0, 0.02, 0.03)))

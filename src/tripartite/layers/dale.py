@@ -1,5 +1,6 @@
 """Recurrent rate units, excitatory and inhibitory."""
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -67,10 +68,9 @@ class DaleRecurrent(AbstractRelaxation):
         self.excitatory = require_size("DaleRecurrent", "excitatory", given, 1, n - 1)
         if concrete_float("radius", radius) <= 0:
             raise ValueError(f"DaleRecurrent: radius must be positive, got {radius}.")
-        one, two = jax.random.split(key)
-        size = _gamma(one, (n, n))
+        size, afferent = _sizes(key, n, n_in)
         self.strength = unconstrained(size * _balance(size, self.excitatory, radius))
-        self.afferent = unconstrained(_gamma(two, (n, n_in)))
+        self.afferent = unconstrained(afferent)
         self.bias = jnp.zeros((n,), size.dtype)
         self.x_init = jnp.full((n,), 0.1, size.dtype)
         self.tau = tau
@@ -106,9 +106,12 @@ class DaleRecurrent(AbstractRelaxation):
         return Relaxation(DaleState(drive / self.tau), DaleState(rate))
 
 
-def _gamma(key: PRNGKeyArray, shape: tuple[int, int]) -> Array:
-    """Of shape 2 and mean 0.1: the sum of two exponentially distributed numbers."""
-    return 0.05 * jnp.sum(jax.random.exponential(key, (2, *shape)), axis=0)
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _sizes(key: PRNGKeyArray, n: int, n_in: int) -> tuple[Array, Array]:
+    """Of shape 2 and mean 0.1: sums of two exponentially distributed numbers."""
+    drawn = jax.random.exponential(key, (2, n, n + n_in))
+    size = 0.05 * jnp.sum(drawn, axis=0)
+    return size[:, :n], size[:, n:]
 
 
 def _signs(n: int, excitatory: int) -> np.ndarray:

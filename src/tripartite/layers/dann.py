@@ -1,5 +1,6 @@
 """A dense layer by excitation and inhibition: positive weights, and units that inhibit."""
 
+import functools
 import math
 from typing import Any
 
@@ -62,18 +63,11 @@ class DANNLayer(AbstractParametrised):
     ) -> None:
         n = require_size("DANNLayer", "inputs", inputs, 1)
         n_out, n_inh = _sizes(outputs, inhibitory)
-        scale = math.sqrt(2.0 * math.pi / (n * (2.0 * math.pi - 1.0)))
-        excitation = scale * jax.random.exponential(key, (n_out, n))
-        member = _groups(n_out, n_inh)
-        share = jnp.asarray(member.mean(axis=1), excitation.dtype)
-        rows = jnp.asarray(member / member.sum(axis=1, keepdims=True), excitation.dtype)
-        self.ex = unconstrained(excitation)
-        self.ix = unconstrained(rows @ excitation)
-        self.ei = unconstrained(jnp.broadcast_to(share, (n_out, n_inh)))
-        self.bias = jnp.zeros((n_out,), excitation.dtype)
-        self.gain = jnp.ones_like(self.bias) if shunting else None
+        self.ex, self.ix, self.ei = _start(key, n, n_out, n_inh)
+        self.bias = jnp.zeros((n_out,), self.ex.dtype)
+        self.gain = jnp.ones((n_out,), self.ex.dtype) if shunting else None
         level = 0.5 * math.log((2.0 * math.pi - 1.0) / n)
-        self.alpha = jnp.full((n_inh,), level, excitation.dtype) if shunting else None
+        self.alpha = jnp.full((n_inh,), level, self.ex.dtype) if shunting else None
 
     @classmethod
     def from_dense(
@@ -103,18 +97,9 @@ class DANNLayer(AbstractParametrised):
             raise ValueError(
                 f"from_dense needs one bias for each of {n_out} outputs, got shape {bias.shape}."
             )
-        member = jnp.asarray(_groups(n_out, n_inh))
-        # Weights of the size of the matrix's own: near zero, the softplus is flat.
-        room = jnp.mean(jnp.abs(dense))
-        room = jnp.where(room > 0, room, 1.0)
-        deepest = jnp.where(member[:, :, None], jnp.maximum(-dense, 0.0)[None, :, :], 0.0)
-        taken = jnp.max(deepest, axis=1) + room
-        given = jnp.where(member.T, 1.0, 0.1 / n_inh).astype(dense.dtype)
         found = cls(dense.shape[1], n_out, inhibitory=n_inh, key=jax.random.key(0))
-        weights = (dense + given @ taken, taken, given)
-        return eqx.tree_at(
-            lambda x: (x.ex, x.ix, x.ei, x.bias), found, (*map(unconstrained, weights), bias)
-        )
+        stored = (*_equal(dense, n_inh), bias)
+        return eqx.tree_at(lambda x: (x.ex, x.ix, x.ei, x.bias), found, stored)
 
     @property
     def excitation(self) -> Array:
@@ -165,6 +150,32 @@ def _sizes(outputs: Any, inhibitory: Any) -> tuple[int, int]:
     if inhibitory is None:
         return n_out, -(-n_out // 10)
     return n_out, require_size("DANNLayer", "inhibitory", inhibitory, 1, n_out)
+
+
+# One program each: operation by operation, a layer would take seconds to make the first time.
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _start(key: PRNGKeyArray, n: int, n_out: int, n_inh: int) -> tuple[Array, Array, Array]:
+    """What is stored of the three weights at the start."""
+    scale = math.sqrt(2.0 * math.pi / (n * (2.0 * math.pi - 1.0)))
+    excitation = scale * jax.random.exponential(key, (n_out, n))
+    member = _groups(n_out, n_inh)
+    share = jnp.asarray(member.mean(axis=1), excitation.dtype)
+    rows = jnp.asarray(member / member.sum(axis=1, keepdims=True), excitation.dtype)
+    given = jnp.broadcast_to(share, (n_out, n_inh))
+    return unconstrained(excitation), unconstrained(rows @ excitation), unconstrained(given)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _equal(dense: Array, n_inh: int) -> tuple[Array, Array, Array]:
+    """What is stored of three weights that amount to `dense`."""
+    member = jnp.asarray(_groups(dense.shape[0], n_inh))
+    # Weights of the size of the matrix's own: near zero, the softplus is flat.
+    room = jnp.mean(jnp.abs(dense))
+    room = jnp.where(room > 0, room, 1.0)
+    deepest = jnp.where(member[:, :, None], jnp.maximum(-dense, 0.0)[None, :, :], 0.0)
+    taken = jnp.max(deepest, axis=1) + room
+    given = jnp.where(member.T, 1.0, 0.1 / n_inh).astype(dense.dtype)
+    return unconstrained(dense + given @ taken), unconstrained(taken), unconstrained(given)
 
 
 def _groups(n_out: int, n_inh: int) -> np.ndarray:

@@ -3,10 +3,12 @@
 import operator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 
+@jax.jit
 def unconstrained(weight: Array) -> Array:
     """What is stored for a positive `weight`: `log(exp(w) - 1)`, the inverse of softplus.
 
