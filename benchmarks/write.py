@@ -25,6 +25,7 @@ TABLES = (
     "edges",
     "scaling",
     "one_synapse",
+    "attention",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from draw_attention import attention_layer_circuit, what_softmax_costs
 from draw_gallery import channels, gallery
 from matplotlib.figure import Figure
 
@@ -83,3 +84,5 @@ if __name__ == "__main__":
     gallery().savefig(FIGURES / "gallery.png", dpi=110)
     channels().savefig(FIGURES / "channels.png", dpi=110)
     channel_noise().savefig(FIGURES / "channel_noise.png", dpi=110)
+    attention_layer_circuit().savefig(FIGURES / "attention_layer_circuit.png", dpi=130)
+    what_softmax_costs().savefig(FIGURES / "what_softmax_costs.png", dpi=130)

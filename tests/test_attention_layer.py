@@ -61,7 +61,9 @@ def oracle(f, x, allowed, features=None):
 @pytest.mark.parametrize(
     ("options", "given"),
     [
-        ({"qk_size": 4, "vo_size": 5, "output_size": 2, "use_value_bias": True}, {}),
+        pytest.param(
+            {"qk_size": 4, "vo_size": 5, "output_size": 2, "use_value_bias": True}, {}, marks=slow
+        ),
         pytest.param({"use_query_bias": True}, {"mask": TRIL}, marks=slow),
         pytest.param({}, {"mask": np.stack([TRIL, TRIL[::-1, ::-1]])}, marks=slow),
         ({"dropout_p": 0.4, "use_output_bias": True}, {"mask": TRIL, "key": jax.random.key(3)}),
@@ -94,6 +96,7 @@ def test_made_of_equinox_s():
     np.testing.assert_allclose(call(ours, x), call(reference, x), atol=1e-12)
 
 
+@slow
 def test_other_features_are_not_softmax():
     x = text()
     assert np.max(np.abs(call(layer(), x) - call(softmax_layer(), x))) > 1e-2
@@ -129,13 +132,14 @@ def heads(tokens, seed=0, d=3, scale=1.0, dtype=float):
     return tuple(jnp.asarray(x, dtype) for x in drawn)
 
 
+@slow
 @pytest.mark.parametrize(
     ("features", "causal"),
     [
         (PositiveRandom(5, 3, key=KEY), True),
-        pytest.param(PositiveRandom(5, 3, key=KEY), False, marks=slow),
-        pytest.param(Trigonometric(40, 3, key=KEY), True, marks=slow),
-        pytest.param(Trigonometric(40, 3, key=KEY), False, marks=slow),
+        (PositiveRandom(5, 3, key=KEY), False),
+        (Trigonometric(40, 3, key=KEY), True),
+        (Trigonometric(40, 3, key=KEY), False),
     ],
 )
 def test_pieces_and_padding_change_nothing(features, causal):
@@ -178,7 +182,7 @@ def far(tokens, dtype):
         (True, jnp.float32),
         pytest.param(False, jnp.float32, marks=slow),
         pytest.param(True, jnp.bfloat16, marks=slow),
-        (False, jnp.bfloat16),
+        pytest.param(False, jnp.bfloat16, marks=slow),
     ],
 )
 def test_features_beyond_every_exponent(causal, dtype):

@@ -57,7 +57,10 @@ def test_the_law_of_reading_early(p):
     np.testing.assert_allclose(slope(jnp.log(jnp.asarray(p))), expected, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize(("tau_n", "tau_s", "rate"), [(1.0, 0.05, 1.0), (0.02, 5.0, TOKENS / 5.0)])
+@pytest.mark.parametrize(
+    ("tau_n", "tau_s", "rate"),
+    [pytest.param(1.0, 0.05, 1.0, marks=slow), (0.02, 5.0, TOKENS / 5.0)],
+)
 def test_what_is_missing_falls_e_fold(tau_n, tau_s, rate):
     """By the neurons' rate, or by the synapses' p / tau_s: equal tokens have p = their number."""
     x = jnp.tile(text()[:1], (TOKENS, 1))
@@ -70,7 +73,8 @@ def test_what_is_missing_falls_e_fold(tau_n, tau_s, rate):
     np.testing.assert_allclose(missing[0] / missing[2], np.exp(4.0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("causal", [False, pytest.param(True, marks=slow)])
+@slow
+@pytest.mark.parametrize("causal", [False, True])
 def test_the_circuit_against_scipy(causal):
     """All imperfections at once: the equations written out, one query and one synapse at a time."""
     x, time = text(), 4.0
@@ -157,6 +161,7 @@ def test_each_imperfection_at_rest():
     assert np.max(np.abs(uneven(x, x, x) - exact)) > 1e-3
 
 
+@slow
 def test_processes_differ_as_much_as_is_said():
     normal = jax.random.normal(jax.random.key(2), (100_000,))
     z = Imperfections(heterogeneity=0.5).entry(normal)
@@ -189,13 +194,19 @@ def test_the_adjoint_in_a_long_time_is_the_gradient_at_rest():
     np.testing.assert_allclose(
         rest.features.query_weights, long.features.query_weights, rtol=1e-6, atol=1e-6
     )
+
+
+@slow
+def test_the_gradient_of_the_closed_form_in_a_long_time():
+    x = text()
     ideal, early = (
-        gradient_of(layer(features=features, **more), x).query_proj.weight
+        gradient_of(layer(**more), x).query_proj.weight
         for more in ({}, {"mode": "ode", "time": 40.0})
     )
     np.testing.assert_allclose(ideal, early, rtol=1e-6, atol=1e-6)
 
 
+@slow
 def test_the_gradient_at_rest_is_the_implicit_function_theorem_s():
     """`dy*/da = -(dF/dy)^-1 dF/da` of the circuit's own vector field F; calcium is conserved."""
     f = layer(imperfections=Imperfections(heterogeneity=0.4, saturation=0.05))

@@ -104,7 +104,9 @@ class ReadingCircuit(AbstractRelaxation):
     saturation: Parameter = parameter(0.0, "1", source=_IDEAL, doc="of gliotransmission")
 
     def _mean(self, p: Array) -> Array:
-        return jnp.mean(p, axis=(-2, -1), keepdims=True)
+        # Counted from one process: once all are level, rounding does not make their level drift.
+        one = p[..., :1, :1]
+        return one + jnp.mean(p - one, axis=(-2, -1), keepdims=True)
 
     def init(self) -> CircuitState:
         """Silent neurons and synapses; calcium as let in, or levelled out if diffusion is instant.
