@@ -57,6 +57,7 @@ MISTAKES = {
     "needs cells in 'a', got GliotransmitterRelease": lambda: network(projection(post="a")),
     "two parts are called 'e->e'": lambda: network(projection(), projection()),
     "pre = 5, and there are 2 cells": lambda: network(projection(edges=networks.Edges([5], [0]))),
+    "post = 7, and there are 2 cells": lambda: network(projection(edges=networks.Edges([0], [7]))),
     "edges must be networks.Edges, got tuple": lambda: projection(edges=([0], [0])),
     r"weight has shape \(3,\) for 4 edges": lambda: projection(weight=np.ones(3)),
     "weight must not be negative, got -1.0: a conductance has no sign": lambda: projection(
@@ -96,6 +97,9 @@ MISTAKES = {
     "needs a synapses.GapJunction or an astrocytes.AbstractCoupling": lambda: coupling(
         PLAIN, ([0], [1])
     ),
+    r"weights of shape \(2,\) for 1 junctions: give one number": lambda: coupling(
+        synapses.GapJunction(np.ones(2)), ([0], [1])
+    ),
     "two index arrays of one length": lambda: coupling(GAP, ([0], [1, 0])),
     "unit 1 is joined to itself": lambda: coupling(GAP, ([1], [1])),
     "name units 0 to 2, and there are 2": lambda: network(couplings=[coupling(GAP, ([0], [2]))]),
@@ -114,6 +118,13 @@ MISTAKES = {
     "has no part 'x' to stimulate: it has 'e'": lambda: tp.simulate(
         recurrent(1.0), {"x": 1.0}, t1=1.0, dt=0.1
     ),
+    # One number, one for each, and one for each of those that synapses reach.
+    r"glutamate must not be negative, got -1.0 uM": lambda: drive_glia(-1.0),
+    r"glutamate must not be negative, got -2.0 uM": lambda: drive_glia(np.array([1.0, -2.0])),
+    r"glutamate must not be negative, got -3.0 uM": lambda: drive_glia(
+        np.array([1.0, -3.0]),
+        projection(tripartite(), astrocytes=networks.Ensheathed("a", [0] * 4)),
+    ),
     r"the stimulus of 'e' has shape \(3,\), for 12 units": lambda: tp.simulate(
         recurrent(1.0), {"e": np.ones(3)}, t1=1.0, dt=0.1
     ),
@@ -128,6 +139,10 @@ MISTAKES = {
         lambda k: len(networks.bernoulli(3, 3, 0.5, key=k))
     )(jax.random.key(0)),
 }
+
+
+def drive_glia(glutamate, *projections):
+    tp.simulate(network(*projections), {"a": glutamate}, t1=1.0, dt=0.5)
 
 
 def tripartite():

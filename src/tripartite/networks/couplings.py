@@ -24,7 +24,8 @@ class Coupling(AbstractParametrised):
     weight one number, or one for each junction), or an `astrocytes.AbstractCoupling`; `junctions`:
     an `astrocytes.GapJunctions`, such as `gap_junctions(edges)`.
 
-    **Raises:** `ValueError` for junctions of unequal length, or of a unit with itself.
+    **Raises:** `ValueError` for junctions of unequal length, or of a unit with itself, and for
+    weights of another length.
     """
 
     population: str = eqx.field(static=True)
@@ -38,6 +39,13 @@ class Coupling(AbstractParametrised):
                 f"astrocytes.AbstractCoupling, got {type(self.junction).__name__}."
             )
         self.junctions.require_pairs("unit")
+        count = len(self.junctions.here)
+        weight = self.junction.weight if self.electrical() else 0.0  # pyright: ignore[reportAttributeAccessIssue]
+        if np.shape(weight) not in ((), (count,)):
+            raise ValueError(
+                f"a coupling of {self.population!r} has weights of shape {np.shape(weight)} for "
+                f"{count} junctions: give one number, or one for each junction."
+            )
 
     def require_within(self, count: int) -> None:
         """**Raises:** `ValueError` for a junction of a unit that is not there."""

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes import AbstractAstrocyte, AstrocyteDrive, as_drive
 from tripartite.cells import AbstractCell
 from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation, as_membrane
+from tripartite.core.errors import is_concrete
 from tripartite.networks import assembly
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delivery import Delivery, delivery
@@ -349,9 +351,10 @@ class Network(AbstractRelaxation):
     def _drive(self, name: str, y: NetworkState, u: Any) -> Any:
         """The stimulus, the transmitter and the neighbours' IP3 of a population of astrocytes."""
         coupled = [c for c in self.couplings if c.population == name]
-        if name not in self.served and not coupled:
-            return u
         part, own = self.populations[name], y.populations[name]
+        if name not in self.served and not coupled:
+            _require_allowed(part, own, u)
+            return u
         none = jnp.zeros((part.size,), jax.tree.leaves(own)[0].dtype)
         drive = as_drive(u, none)
         spilled, coupling = none, drive.coupling + none
@@ -364,6 +367,15 @@ class Network(AbstractRelaxation):
             coupling = coupling + c.flux(part.each(_ip3, own))
         glutamate = drive.glutamate + spilled
         return AstrocyteDrive(glutamate, coupling, drive.bias, drive.spikes)
+
+
+def _require_allowed(part: Population, y: Any, u: Any) -> None:
+    """**Raises:** `ValueError`, the unit's own, for a negative input that it cannot take."""
+    if u is None or isinstance(u, AstrocyteDrive) or not is_concrete(u):
+        return
+    worst, t = float(np.min(np.asarray(u))), jnp.zeros((), jax.tree.leaves(y)[0].dtype)
+    if worst < 0:
+        eqx.filter_eval_shape(lambda y: part.each(lambda unit, y: unit.relax(t, y, worst), y), y)
 
 
 def _gliotransmitter(astrocyte: Any, y: Any) -> Array:
