@@ -183,7 +183,6 @@ def test_threshold_of_the_triplet_rule(key):
     assert np.all(np.abs(drift - theory) < 4 * spread)
     # Drift over rate is a straight line through the threshold.
     slope, offset = np.polyfit(rates, drift / rates, 1, w=rates / spread)
-    print("BCM", -offset / slope, drift, theory, spread)
     assert -offset / slope == pytest.approx(19.2, abs=0.5)
     assert float(rule.modification_threshold()) * 1e3 == pytest.approx(19.22, abs=5e-3)
 
