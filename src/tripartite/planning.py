@@ -95,6 +95,7 @@ def fixed(
     }
     save = {"t0": True, "steps": min(every, steps), "t1": True}
     described = f"{steps} of {dt:g} ms, a record after every {every}"
+    described += f"; {model.apart()}" if model.apart() else ""
     return options, save, Plan(described_solver, described, gradient)
 
 

@@ -29,6 +29,9 @@ class AstrocyteDrive(NamedTuple):
     spikes: Any = 0.0
 
 
+# What one plain number stands for.
+Hears = Literal["glutamate", "coupling", "ip3"]
+
 _UNITS = AstrocyteDrive("uM", "uM/ms", "uM", "1")
 
 
@@ -49,6 +52,10 @@ class AbstractAstrocyte(AbstractRelaxation):
     def gliotransmitter(self, y: PyTree[Array]) -> Array:
         """Gliotransmitter outside the cell (uM); zero unless the cell is wrapped in a release."""
         return jnp.zeros_like(self.calcium(y))
+
+    def hears(self) -> Hears:
+        """What one plain number as the input is; `"ip3"`: nothing else can be the input."""
+        return "glutamate"
 
     def input_units(self) -> Any:
         """Those of an `AstrocyteDrive`."""

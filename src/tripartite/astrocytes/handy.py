@@ -8,6 +8,7 @@ from jaxtyping import Array
 
 from tripartite.astrocytes.base import (
     AbstractAstrocyte,
+    Hears,
     no_ip3,
     require_ip3,
     require_not_negative,
@@ -102,6 +103,10 @@ class Handy(AbstractAstrocyte):
     def ip3(self, y: HandyState) -> Array:
         """**Raises:** `ValueError`: IP3 is the input."""
         return no_ip3(self)
+
+    def hears(self) -> Hears:
+        """IP3 itself."""
+        return "ip3"
 
     def ports(self, y: HandyState) -> dict[str, Array]:
         """`calcium`, `total` and the store's calcium, `store`, in uM, and `h`."""

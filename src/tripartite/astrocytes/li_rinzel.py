@@ -7,6 +7,7 @@ from jaxtyping import Array
 
 from tripartite.astrocytes.base import (
     AbstractAstrocyte,
+    Hears,
     no_ip3,
     require_ip3,
     require_not_negative,
@@ -63,6 +64,10 @@ class LiRinzel(AbstractAstrocyte):
     def ip3(self, y: LiRinzelState) -> Array:
         """**Raises:** `ValueError`: IP3 is the input."""
         return no_ip3(self)
+
+    def hears(self) -> Hears:
+        """IP3 itself."""
+        return "ip3"
 
     def ports(self, y: LiRinzelState) -> dict[str, Array]:
         """`calcium` in uM, and `h`."""

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.astrocytes.base import AbstractAstrocyte, as_drive, require_not_negative
+from tripartite.astrocytes.base import AbstractAstrocyte, Hears, as_drive, require_not_negative
 from tripartite.astrocytes.calcium_store import CalciumStore
 from tripartite.astrocytes.li_rinzel import relaxation
 from tripartite.core import Parameter, Relaxation, parameter
@@ -85,6 +85,10 @@ class NESTAstrocyte(AbstractAstrocyte):
         excess = (y.calcium - self.sic_threshold) / self.sic_unit
         above = excess > 1.0
         return jnp.where(above, self.sic_scale * jnp.log(jnp.where(above, excess, 1.0)), 0.0)
+
+    def hears(self) -> Hears:
+        """IP3 that flows in."""
+        return "coupling"
 
     def ports(self, y: NESTState) -> dict[str, Array]:
         """`calcium` and `ip3` in uM, `h`, and the slow inward current, `sic`."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from tripartite.astrocytes.base import AbstractAstrocyte
+from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import AbstractParametrised, Parameter, Relaxation, has_jump, parameter
 from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import logistic
@@ -112,6 +112,10 @@ class GliotransmitterRelease(AbstractAstrocyte):
         """`transmitter` in uM."""
         return y.transmitter
 
+    def hears(self) -> Hears:
+        """The cell's own."""
+        return self.astrocyte.hears()
+
     def ports(self, y: ReleaseState) -> dict[str, PyTree[Array]]:
         """The cell's own, with `gliotransmitter` (uM) and the share `ready`."""
         return {
@@ -213,6 +217,10 @@ class SmoothRelease(AbstractAstrocyte):
     def gliotransmitter(self, y: SmoothReleaseState) -> Array:
         """`transmitter` in uM."""
         return y.transmitter
+
+    def hears(self) -> Hears:
+        """The cell's own."""
+        return self.astrocyte.hears()
 
     def ports(self, y: SmoothReleaseState) -> dict[str, PyTree[Array]]:
         """The cell's own, with `gliotransmitter` (uM) and the share `ready`."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from tripartite.astrocytes.base import AbstractAstrocyte
+from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import Relaxation
 
 
@@ -63,6 +63,10 @@ class StochasticGate(AbstractAstrocyte):
     def ip3(self, y: Any) -> Array:
         """The astrocyte's own."""
         return self.astrocyte.ip3(y)
+
+    def hears(self) -> Hears:
+        """The astrocyte's own."""
+        return self.astrocyte.hears()
 
     def ports(self, y: Any) -> dict[str, PyTree[Array]]:
         """The astrocyte's own."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 from jaxtyping import Array
 
-from tripartite.astrocytes.base import AbstractAstrocyte, as_drive, require_not_negative
+from tripartite.astrocytes.base import AbstractAstrocyte, Hears, as_drive, require_not_negative
 from tripartite.astrocytes.calcium_store import CalciumStore
 from tripartite.astrocytes.li_rinzel import relaxation
 from tripartite.astrocytes.receptor import IP3Receptor
@@ -89,6 +89,10 @@ class Ullah(AbstractAstrocyte):
     def ip3(self, y: UllahState) -> Array:
         """`ip3` in uM."""
         return y.ip3
+
+    def hears(self) -> Hears:
+        """IP3 that flows in."""
+        return "coupling"
 
     def ports(self, y: UllahState) -> dict[str, Array]:
         """`calcium` and `ip3` in uM, and `h`."""

@@ -76,6 +76,10 @@ class AbstractDynamics(AbstractParametrised):
         jumps = type(self).jump is not AbstractDynamics.jump
         return (type(self).__name__,) if jumps else ()
 
+    def apart(self) -> str:
+        """What in it takes other steps than the solve's, in words, for its plan; often nothing."""
+        return ""
+
     def at_step(self, dt: float | None) -> "AbstractDynamics":
         """The model as a solve in steps of `dt` ms (`None`: adaptive) needs it: often, itself."""
         return self

@@ -12,6 +12,7 @@ from tripartite.astrocytes import AbstractAstrocyte
 from tripartite.cells import AbstractCell
 from tripartite.core import AbstractRelaxation, prefix_leaves
 from tripartite.core.errors import is_concrete
+from tripartite.networks import astrocyte_steps
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delays import LineState, line
 from tripartite.networks.pathway import Pathway, pathway
@@ -182,13 +183,19 @@ def membranes_alone(populations: Populations, projections: Projections) -> bool:
 
 
 def begun(network: "Network", dt: float | None) -> "Network":
-    """The network with its weights laid out, and its delays counted in steps of `dt` ms."""
+    """The network with its weights laid out, its delays and astrocytes in steps of `dt` ms."""
     if dt is not None and dt <= 0:
         raise ValueError(f"dt must be positive, got {dt} ms.")
     together = network.delivery
     if together is not None:
         laid = together.lay(network.projections)
         network = eqx.tree_at(lambda n: n.delivery.laid, network, laid, is_leaf=lambda x: x is None)
+    network = eqx.tree_at(
+        lambda n: n.astrocyte_steps,
+        network,
+        astrocyte_steps.steps_for(network, dt),
+        is_leaf=lambda x: x is None or isinstance(x, astrocyte_steps.AstrocyteSteps),
+    )
     for name, p in network.projections.items():
         if together is None or name not in together.members:
             network = eqx.tree_at(

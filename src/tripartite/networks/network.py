@@ -6,14 +6,20 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PyTree
 
-from tripartite.astrocytes import AbstractAstrocyte, AstrocyteDrive, as_drive
+from tripartite.astrocytes import AbstractAstrocyte
 from tripartite.cells import AbstractCell
-from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation, as_membrane
-from tripartite.core.errors import is_concrete
-from tripartite.networks import assembly
+from tripartite.core import (
+    AbstractRelaxation,
+    Cleft,
+    Membrane,
+    Relaxation,
+    as_membrane,
+    constant,
+)
+from tripartite.networks import assembly, astrocyte_steps, glia
+from tripartite.networks.astrocyte_steps import AstrocyteStep, AstrocyteSteps, Windows
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delivery import Delivery, delivery
 from tripartite.networks.pathway import Pathway, ProjectionState
@@ -21,19 +27,19 @@ from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
 from tripartite.networks.records import Probe, find_port
 
-_NO_UNIT = "unit undeclared"
-
 
 class NetworkState(NamedTuple):
     """The states of the parts, by name.
 
     `populations`; `armed`: what each cell's `Crossing` remembers, of populations that are asked for
-    spikes and have none of their own; `projections`.
+    spikes and have none of their own; `projections`; `windows`, of astrocytes with a step of
+    their own.
     """
 
     populations: dict[str, Any]
     armed: dict[str, Array]
     projections: dict[str, ProjectionState]
+    windows: Windows | None = None
 
 
 class _Signals(NamedTuple):
@@ -59,6 +65,8 @@ class Network(AbstractRelaxation):
     - `populations`: name to `Population` (a single unit is a population of one), or pairs.
     - `projections`: any number of `Projection`.
     - `couplings`: any number of `Coupling`.
+    - `astrocyte_step`: on fixed steps, the step of the astrocytes in ms, a multiple of `dt`; `None`
+        for `dt` itself; `"auto"`: 10 ms where there are cells and 100 units or more.
 
     **Raises:** `ValueError` for two parts of one name; for a part that names a population that is
     not there or of another kind; for an index out of range; for a reversal on the wrong side under
@@ -72,12 +80,15 @@ class Network(AbstractRelaxation):
     served: dict[str, Array]
     delivery: Delivery | None
     crossing: tuple[str, ...] = eqx.field(static=True)
+    astrocyte_steps: AstrocyteSteps | None
+    astrocyte_step: AstrocyteStep = constant(static=True)
 
     def __init__(
         self,
         populations: Mapping[str, AbstractRelaxation] | Iterable[tuple[str, AbstractRelaxation]],
         projections: Iterable[Projection] = (),
         couplings: Iterable[Coupling] = (),
+        astrocyte_step: AstrocyteStep = "auto",
     ) -> None:
         self.populations = assembly.named_populations(populations)
         self.projections = assembly.named_projections(projections, self.populations)
@@ -86,11 +97,14 @@ class Network(AbstractRelaxation):
         self.served = assembly.served(self.projections, self.populations)
         self.delivery = delivery(self.projections, self.pathways, self.populations)
         self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
+        self.astrocyte_steps = None
+        self.astrocyte_step = astrocyte_steps.checked_step(astrocyte_step, self)
 
     def at_step(self, dt: float | None) -> "Network":
         """The network with its delays counted in steps of `dt` (ms), its weights laid out.
 
-        **Raises:** `ValueError` for a delay shorter than a step, or longer than its line.
+        **Raises:** `ValueError` for a delay shorter than a step, or longer than its line; for an
+        `astrocyte_step` that is no multiple of it.
         """
         return assembly.begun(self, dt)
 
@@ -114,7 +128,9 @@ class Network(AbstractRelaxation):
                 sent = v[projection.pre]
                 start = path.line.init(jnp.zeros_like(sent) if projection.hears_spikes else sent)
             projections[name] = ProjectionState(path.synapses(projection).init(), start)
-        return NetworkState(populations, armed, projections)
+        steps = self.astrocyte_steps
+        windows = None if steps is None else steps.init(self, populations)
+        return NetworkState(populations, armed, projections, windows)
 
     def blocks(self) -> NetworkState:
         """The units' own; synapses one later, with the gates of their cells.
@@ -128,22 +144,25 @@ class Network(AbstractRelaxation):
             name: jax.tree.map(lambda k: k + shift, projection.unit.blocks())
             for name, projection in self.projections.items()
         }
+        apart = dict.fromkeys(self._apart())
         return NetworkState(
-            {name: part.blocks() for name, part in self.populations.items()},
+            {name: part.blocks() for name, part in self.populations.items()} | apart,
             dict.fromkeys(self.crossing),  # pyright: ignore[reportArgumentType]
             {name: ProjectionState(k, None) for name, k in later.items()},
+            None if self.astrocyte_steps is None else self.astrocyte_steps.blocks(self),
         )
 
     def units(self) -> NetworkState:
         """The units' own, where they are declared."""
         lines = {
-            name: ProjectionState(projection.unit.units() or _NO_UNIT, self._line_unit(name))
+            name: ProjectionState(projection.unit.units() or glia.UNDECLARED, self._line_unit(name))
             for name, projection in self.projections.items()
         }
         return NetworkState(
-            {name: part.units() or _NO_UNIT for name, part in self.populations.items()},
+            {name: part.units() or glia.UNDECLARED for name, part in self.populations.items()},
             {name: self.populations[name].crossing.unit() for name in self.crossing},  # pyright: ignore[reportArgumentType]
             lines,
+            None if self.astrocyte_steps is None else self.astrocyte_steps.units(self),
         )
 
     def _line_unit(self, name: str) -> Any:
@@ -164,7 +183,7 @@ class Network(AbstractRelaxation):
         return {
             f"{name}.{port}": value
             for name, part in self.populations.items()
-            for port, value in part.ports(y.populations[name]).items()
+            for port, value in part.ports(astrocyte_steps.recorded(self, y, name)).items()
         }
 
     def probe(self, name: str, at: Any = None) -> Probe:
@@ -185,13 +204,22 @@ class Network(AbstractRelaxation):
         return self.pathways[name].synapses(self.projections[name])
 
     def jumping(self) -> tuple[str, ...]:
-        """The cells with a reset, and the projections that hear spikes or have a delay."""
+        """Cells with a reset, projections that hear spikes or have a delay, astrocytes apart."""
         cells = [
             f"population {name!r} ({', '.join(part.jumping())})"
             for name, part in self.populations.items()
             if part.jumping()
         ]
-        return (*cells, *(f"projection {name!r}" for name in self.projections if self._acts(name)))
+        apart = [f"population {name!r} (steps of its own)" for name in self._apart()]
+        projections = [f"projection {name!r}" for name in self.projections if self._acts(name)]
+        return (*cells, *apart, *projections)
+
+    def apart(self) -> str:
+        """The astrocytes with a step of their own."""
+        return astrocyte_steps.described(self)
+
+    def _apart(self) -> list[str]:
+        return [] if self.astrocyte_steps is None else astrocyte_steps.astrocytes(self)
 
     def _acts(self, name: str) -> bool:
         """Whether a projection does something between steps."""
@@ -204,12 +232,13 @@ class Network(AbstractRelaxation):
 
     def diffusion(self, t: Array, y: NetworkState, u: Any) -> dict[str, Any]:
         """The noise of each population that has any."""
-        inputs = self._read(t, y, u).inputs
-        return {
+        inputs, apart = self._read(t, y, u).inputs, self._apart()
+        found = {
             name: part.diffusion(t, y.populations[name], inputs[name])
             for name, part in self.populations.items()
-            if part.noisy()
+            if part.noisy() and name not in apart
         }
+        return found | astrocyte_steps.unit_noise(y.windows)
 
     def spread(self, y: NetworkState, kicks: dict[str, Any]) -> NetworkState:
         """Each population's own; nothing else is kicked."""
@@ -217,14 +246,18 @@ class Network(AbstractRelaxation):
         moved = {
             name: self.populations[name].spread(y.populations[name], kick)
             for name, kick in kicks.items()
+            if name not in self._apart()
         }
-        return still._replace(populations=still.populations | moved)
+        windows = astrocyte_steps.kicked(still.windows, kicks)
+        return still._replace(populations=still.populations | moved, windows=windows)
 
     def relax(self, t: Array, y: NetworkState, u: Any) -> Relaxation:
         """Every part's own, with what the others give it."""
-        found = self._read(t, y, u)
+        found, apart = self._read(t, y, u), self._apart()
         populations = {
             name: part.relax(t, y.populations[name], found.inputs[name])
+            if name not in apart
+            else astrocyte_steps.held(y.populations[name])
             for name, part in self.populations.items()
         }
         projections = {
@@ -232,9 +265,10 @@ class Network(AbstractRelaxation):
             for name, part in self.projections.items()
         }
         held = jax.tree.map(jnp.zeros_like, y.armed)
+        windows = astrocyte_steps.listening(y.windows, found.inputs)
         return Relaxation(
-            NetworkState(_drives(populations), held, _drives(projections)),
-            NetworkState(_decays(populations), held, _decays(projections)),
+            NetworkState(_drives(populations), held, _drives(projections), windows.drive),
+            NetworkState(_decays(populations), held, _decays(projections), windows.decay),
         )
 
     def jump(self, t: Array, before: NetworkState, y: NetworkState, u: Any) -> NetworkState:
@@ -245,9 +279,16 @@ class Network(AbstractRelaxation):
             after[name] = self._reset(name, t, before, y, found.inputs[name])
         spikes, armed = self._spikes(t, y, found.v, after)
         projections, arrived = self._arrivals(t, before, y, found, spikes)
-        for name in (name for name in self.populations if name not in found.v):
-            given = self._with_spikes(name, found.inputs[name], arrived)
-            after[name] = self._reset(name, t, before, y, given)
+        given = {
+            name: glia.with_spikes(self, name, found.inputs[name], arrived)
+            for name in self.populations
+            if name not in found.v
+        }
+        if self.astrocyte_steps is not None:
+            moved, windows = self.astrocyte_steps.jump(self, t, y, given)
+            return NetworkState(after | moved, armed, projections, windows)
+        for name, u in given.items():
+            after[name] = self._reset(name, t, before, y, u)
         return NetworkState(after, armed, projections)
 
     def _reset(self, name: str, t: Array, before: NetworkState, y: NetworkState, u: Any) -> Any:
@@ -289,15 +330,6 @@ class Network(AbstractRelaxation):
             )  # fmt: skip
         return {name: ProjectionState(synapses[name], lines[name]) for name in lines}, amounts
 
-    def _with_spikes(self, name: str, u: Any, arrived: dict[str, Any]) -> Any:
-        """An astrocyte's drive with the weighted spikes that arrived at its synapses."""
-        for projection, amounts in arrived.items():
-            path, worn = self.pathways[projection], self.projections[projection].astrocytes
-            if worn is not None and worn.population == name:
-                assert path.onto is not None
-                u = u._replace(spikes=u.spikes + path.onto(amounts))
-        return u
-
     def _cells(self) -> list[str]:
         """The names of the populations with a voltage."""
         return [n for n, part in self.populations.items() if isinstance(part.unit, AbstractCell)]
@@ -309,7 +341,7 @@ class Network(AbstractRelaxation):
         """The lines of the evaluation before the last."""
         v = {name: self._voltage(name, y.populations) for name in self._cells()}
         glio = {
-            name: self.populations[name].each(_gliotransmitter, y.populations[name])
+            name: glia.gliotransmitter(self.populations[name], astrocyte_steps.read(y, name))
             for name in self.served
         }
         clefts = {}
@@ -332,7 +364,7 @@ class Network(AbstractRelaxation):
         if name in v:
             return self._membrane(name, y, v[name], u)
         if isinstance(self.populations[name].unit, AbstractAstrocyte):
-            return self._drive(name, y, u)
+            return glia.drive(self, name, y, u)
         return u
 
     def _membrane(self, name: str, y: NetworkState, v: Array, u: Any) -> Membrane:
@@ -347,43 +379,6 @@ class Network(AbstractRelaxation):
         for more in reaching:
             current, conductance = current + more.current, conductance + more.conductance
         return Membrane(current, conductance)
-
-    def _drive(self, name: str, y: NetworkState, u: Any) -> Any:
-        """The stimulus, the transmitter and the neighbours' IP3 of a population of astrocytes."""
-        coupled = [c for c in self.couplings if c.population == name]
-        part, own = self.populations[name], y.populations[name]
-        if name not in self.served and not coupled:
-            _require_allowed(part, own, u)
-            return u
-        none = jnp.zeros((part.size,), jax.tree.leaves(own)[0].dtype)
-        drive = as_drive(u, none)
-        spilled, coupling = none, drive.coupling + none
-        for key, p in self.projections.items():
-            if p.astrocytes is not None and p.astrocytes.population == name:
-                spilled = spilled + self.pathways[key].spilled(p, y.projections[key])
-        if name in self.served:
-            spilled = spilled / self.served[name].astype(none.dtype)
-        for c in coupled:
-            coupling = coupling + c.flux(part.each(_ip3, own))
-        glutamate = drive.glutamate + spilled
-        return AstrocyteDrive(glutamate, coupling, drive.bias, drive.spikes)
-
-
-def _require_allowed(part: Population, y: Any, u: Any) -> None:
-    """**Raises:** `ValueError`, the unit's own, for a negative input that it cannot take."""
-    if u is None or isinstance(u, AstrocyteDrive) or not is_concrete(u):
-        return
-    worst, t = float(np.min(np.asarray(u))), jnp.zeros((), jax.tree.leaves(y)[0].dtype)
-    if worst < 0:
-        eqx.filter_eval_shape(lambda y: part.each(lambda unit, y: unit.relax(t, y, worst), y), y)
-
-
-def _gliotransmitter(astrocyte: Any, y: Any) -> Array:
-    return astrocyte.gliotransmitter(y)
-
-
-def _ip3(astrocyte: Any, y: Any) -> Array:
-    return astrocyte.ip3(y)
 
 
 def _drives(parts: dict[str, Relaxation]) -> dict[str, Any]:

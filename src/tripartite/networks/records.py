@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from tripartite.networks.astrocyte_steps import astrocytes
+from tripartite.networks.glia import Glia, glia_of
 from tripartite.networks.population import Population
 
 if TYPE_CHECKING:
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Probe(eqx.Module):
-    """A function of a network's state: one port of one part, at `at` (`None`: everywhere)."""
+    """A function of a network's state: one port of one part, at `at` (`None`: everywhere).
+
+    `glia`: for astrocytes with a step of their own, what ends their window at a record.
+    """
 
     units: Population
     part: str = eqx.field(static=True)
@@ -24,9 +29,13 @@ class Probe(eqx.Module):
     size: int = eqx.field(static=True)
     reached: Array | None
     at: Any
+    glia: Glia | None
 
     def __call__(self, y: Any) -> PyTree[Array]:
         own = y.projections[self.part].synapses if self.synapses else y.populations[self.part]
+        if self.glia is not None and y.windows is not None:
+            elapsed, now, heard = y.windows
+            own, _ = self.glia.closed(own, heard[self.part], elapsed, now)
         found = self.units.ports(own)[self.port]
         if self.reached is not None:
             start = self.units.ports(self.units.init())[self.port]
@@ -56,7 +65,9 @@ def find_port(network: "Network", name: str, at: Any) -> Probe:
     if synapses and network.pathways[part].reached is not None:
         reached = network.pathways[part].reached
         size = network.populations[network.projections[part].post].size
-    return Probe(units, part, port, synapses, size, reached, _index(name, at, size))
+    apart = network.astrocyte_steps is not None and part in astrocytes(network)
+    glia = glia_of(network, part) if apart else None
+    return Probe(units, part, port, synapses, size, reached, _index(name, at, size), glia)
 
 
 def _index(name: str, at: Any, size: int) -> Any:
