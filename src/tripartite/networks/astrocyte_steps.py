@@ -56,8 +56,8 @@ class AstrocyteSteps(eqx.Module):
 
     def blocks(self, network: "Network") -> Windows:
         """Time and what is heard are integrated first; the rest is held."""
-        clock, heard = 0, Heard(0, None, None, None, None)  # pyright: ignore[reportArgumentType]
-        return Windows(clock, None, dict.fromkeys(astrocytes(network), heard))  # pyright: ignore[reportArgumentType]
+        heard = Heard(0, None, None, None, None)  # pyright: ignore[reportArgumentType]
+        return Windows(0, None, dict.fromkeys(astrocytes(network), heard))  # pyright: ignore[reportArgumentType]
 
     def units(self, network: "Network") -> Windows:
         """ms; inputs times ms; pure numbers; those of the states, per ms."""
@@ -84,17 +84,12 @@ class AstrocyteSteps(eqx.Module):
                 begun[name] = new
             return after, begun, jnp.zeros_like(elapsed)
 
+        def going_on(own: Any, heard: Any, elapsed: Array, t: Array) -> Any:
+            return own, heard, elapsed
+
         own = {name: y.populations[name] for name in parts}
         full = elapsed > self.step - 0.5 * self.dt
-        own, heard, elapsed = jax.lax.cond(
-            full,
-            ended,
-            lambda own, heard, elapsed, _: (own, heard, elapsed),
-            own,
-            heard,
-            elapsed,
-            t,
-        )
+        own, heard, elapsed = jax.lax.cond(full, ended, going_on, own, heard, elapsed, t)
         return own, Windows(elapsed, t.astype(elapsed.dtype), heard)
 
 

@@ -12,6 +12,7 @@ from tripartite.astrocytes.base import require_ip3
 from tripartite.core import AbstractParametrised, Relaxation, prefix_leaves
 from tripartite.core.numerics import exponential_weights
 from tripartite.networks.couplings import Coupling
+from tripartite.networks.layout import settled
 from tripartite.networks.population import Population
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class Glia(AbstractParametrised):
     def silent(self, own: Any, *, read: bool) -> Heard:
         """Nothing heard yet. **Arguments:** `own`, the state; `read`: whether something reads it.
 
-        Until the first window ends, what is read of it stays as it is: an error of first order in
-        one window's length, for one window.
+        What is read in the first window moves as if nothing were heard: an error of second order.
         """
         like = jnp.zeros((self.part.size,), jax.tree.leaves(own)[0].dtype)
         drive, spikes = self.hear(None, like), None
@@ -72,8 +72,8 @@ class Glia(AbstractParametrised):
         if self.part.noisy():
             shape = eqx.filter_eval_shape(self.part.diffusion, like[0], own, drive)
             noise = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shape)
-        still = jax.tree.map(jnp.zeros_like, own)
-        return Heard(drive, spikes, spikes, noise, Relaxation(still, still) if read else None)
+        path = self.relax(like[0], own, drive) if read else None
+        return Heard(drive, spikes, spikes, noise, path)
 
     def relax(self, t: Array, own: Any, drive: Any) -> Relaxation:
         """The drive and the decay of each astrocyte, among its neighbours; nothing held moves."""
@@ -181,8 +181,8 @@ def with_spikes(network: "Network", name: str, u: Any, arrived: dict[str, Any]) 
 
 
 def gliotransmitter(part: Population, own: Any) -> Array:
-    """Outside each astrocyte (uM)."""
-    return part.each(lambda astrocyte, y: astrocyte.gliotransmitter(y), own)
+    """Outside each astrocyte (uM), computed before it is read along edges."""
+    return settled(part.each(lambda astrocyte, y: astrocyte.gliotransmitter(y), own))
 
 
 def _ip3(astrocyte: Any, y: Any) -> Array:
