@@ -32,6 +32,8 @@ def network(w, *, refractory=5.0, start=chapter.START):
             nets.Projection("cells", "cells", inh, from_inh, name="inhibition"),
         ],
         [joined],
+        # As Brian 2 takes it: astrocytes with every step.
+        astrocyte_step=None,
     )
 
 

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes import AbstractAstrocyte, AstrocyteDrive, as_drive
 from tripartite.astrocytes.base import require_ip3
 from tripartite.core import AbstractParametrised, Relaxation, prefix_leaves
+from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import exponential_weights
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.layout import settled
@@ -27,7 +29,7 @@ class Heard(NamedTuple):
 
     - `drive`: the integral of its input since the window began, in the input's unit times ms.
     - `spikes`, `moments`: the weighted spikes that arrived, and the sum of their ages within the
-        window (ms), of astrocytes that jump.
+        window (ms), of astrocytes that jump at them.
     - `noise`: the increments of its sources of noise, if it has any, in sqrt(ms).
     - `path`: the drive and the decay that its state had as the window began, of astrocytes that
         something reads.
@@ -66,7 +68,7 @@ class Glia(AbstractParametrised):
         """
         like = jnp.zeros((self.part.size,), jax.tree.leaves(own)[0].dtype)
         drive, spikes = self.hear(None, like), None
-        if self.part.jumping() and isinstance(drive, AstrocyteDrive):
+        if self._jumps_at_spikes(own, drive):
             spikes = like
         noise = None
         if self.part.noisy():
@@ -115,6 +117,19 @@ class Glia(AbstractParametrised):
             y = self.part.jump(t, own, y, late)
         return jax.tree.map(lambda a, b: jnp.where(elapsed > 0, a, b), y, own), mean
 
+    def _jumps_at_spikes(self, own: Any, drive: Any) -> bool:
+        """Whether a jump depends on spikes: to add up those of every edge has its price."""
+        if not (self.part.jumping() and isinstance(drive, AstrocyteDrive)):
+            return False
+
+        def slope(spikes: Array) -> Any:
+            def jumped(spikes: Array) -> Any:
+                return self.part.jump(spikes[0], own, own, drive._replace(spikes=spikes))
+
+            return eqx.filter_jvp(jumped, (spikes,), (spikes,))[1]
+
+        return bool(jax.tree.leaves(eqx.filter_eval_shape(slope, drive.spikes)))
+
     def units(self, *, read: bool) -> Heard:
         """Of what is heard; a source of noise has none that is known."""
         plain = self._unit().hears() == "ip3"
@@ -153,6 +168,8 @@ def drive(network: "Network", name: str, y: "NetworkState", u: Any) -> Any:
     coupled = [c for c in network.couplings if c.population == name]
     part, own = network.populations[name], y.populations[name]
     none = jnp.zeros((part.size,), jax.tree.leaves(own)[0].dtype)
+    if name not in network.served and not coupled:
+        _require_allowed(part, own, u)
     if network.astrocyte_steps is not None:
         # Neighbours' IP3 is read as their step is taken.
         u, coupled = glia_of(network, name).hear(u, none), []
@@ -168,6 +185,15 @@ def drive(network: "Network", name: str, y: "NetworkState", u: Any) -> Any:
     for c in coupled:
         coupling = coupling + c.flux(part.each(_ip3, own))
     return AstrocyteDrive(given.glutamate + spilled, coupling, given.bias, given.spikes)
+
+
+def _require_allowed(part: Population, y: Any, u: Any) -> None:
+    """**Raises:** `ValueError`, the unit's own, for a negative input that it cannot take."""
+    if u is None or isinstance(u, AstrocyteDrive) or not is_concrete(u):
+        return
+    worst, t = float(np.min(np.asarray(u))), jnp.zeros((), jax.tree.leaves(y)[0].dtype)
+    if worst < 0:
+        eqx.filter_eval_shape(lambda y: part.each(lambda unit, y: unit.relax(t, y, worst), y), y)
 
 
 def with_spikes(network: "Network", name: str, u: Any, arrived: dict[str, Any]) -> Any:
