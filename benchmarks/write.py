@@ -26,6 +26,7 @@ TABLES = (
     "scaling",
     "one_synapse",
     "attention",
+    "multirate",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

@@ -172,6 +172,8 @@ def network(key):
             ),
             nets.Projection("cells", "cells", bare, inh, delay=s.DELAY_INH, name="inhibition"),
         ],
+        # As in NEST: astrocytes with every step.
+        astrocyte_step=None,
     )
 
 

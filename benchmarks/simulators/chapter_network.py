@@ -32,7 +32,7 @@ def network(w, *, refractory=5.0, start=chapter.START):
             nets.Projection("cells", "cells", inh, from_inh, name="inhibition"),
         ],
         [joined],
-        # As Brian 2 takes it: astrocytes with every step.
+        # Releases within a step, as the tests compare them.
         astrocyte_step=None,
     )
 
