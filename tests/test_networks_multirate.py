@@ -262,6 +262,28 @@ def test_it_agrees_with_one_adaptive_solve():
 
 
 @pytest.mark.slow
+def test_an_adaptive_gradient_through_spikes_is_wrong_where_its_value_is_right():
+    """G-ChI with one squid axon for 1 s: calcium at the end, by the current into the axon."""
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def calcium(current, tolerance):
+        return tp.simulate(
+            spiking(None, n=1), {"n": current}, t1=1000.0, save_every=1000.0, max_steps=32_768,
+            rtol=tolerance, atol=tolerance, record={"a.calcium": 0},
+        ).ys["a.calcium"][-1]  # fmt: skip
+
+    at, h = jnp.asarray(10.0), 1e-3
+    (loose, wrong), (tight, right) = (
+        jax.value_and_grad(calcium)(at, tolerance) for tolerance in (1e-5, 1e-7)
+    )
+    difference = (calcium(at + h, 1e-9) - calcium(at - h, 1e-9)) / (2 * h)
+    # Of the value, all but the steps' tolerance is right, and of the gradient a twentieth wrong.
+    assert abs(loose / tight - 1.0) < 1e-6
+    assert abs(wrong / difference - 1.0) > 0.03
+    assert abs(right / difference - 1.0) < 0.005
+
+
+@pytest.mark.slow
 def test_both_precisions():
     double, _, _ = found(16.0)
     with jax.enable_x64(False):
