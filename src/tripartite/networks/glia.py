@@ -200,7 +200,7 @@ def with_spikes(network: "Network", name: str, u: Any, arrived: dict[str, Any]) 
     """An astrocyte's drive with the weighted spikes that arrived at its synapses."""
     for projection, amounts in arrived.items():
         path, worn = network.pathways[projection], network.projections[projection].astrocytes
-        if worn is not None and worn.population == name and amounts is not None:
+        if worn is not None and worn.population == name:
             assert path.onto is not None
             u = u._replace(spikes=u.spikes + path.onto(amounts))
     return u
