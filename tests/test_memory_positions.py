@@ -73,9 +73,9 @@ def encoding():
 
 
 @eqx.filter_jit
-def explore(actions, stimuli):
+def explore(position, actions, stimuli):
     """What is expected at each step before it is seen; the memory neurons on the way; the end."""
-    position, memory = encoding(), mem.PlaceMemory()
+    memory = mem.PlaceMemory()
     path = position.walk(actions[:-1])
 
     def step(contents, now):
@@ -92,7 +92,7 @@ def explore(actions, stimuli):
 def explored(seed):
     nodes, actions, of_node, zero_shot = walk(seed)
     shown = jax.nn.one_hot(of_node[nodes], STIMULI, dtype=float)
-    contents, (expected, neurons) = explore(jnp.asarray(actions), shown)
+    contents, (expected, neurons) = explore(encoding(), jnp.asarray(actions), shown)
     right = np.argmax(expected, axis=-1) == of_node[nodes]
     return nodes, zero_shot, right, np.asarray(neurons), int(contents.taken)
 
@@ -191,7 +191,7 @@ def test_a_sensory_layer_does_not_mind_the_order_of_its_channels():
     twice = sense(cell, jnp.asarray(np.tile(observations, 2)))
     np.testing.assert_allclose(twice, message, atol=1e-6)
     # It does mind what is observed: another channel is another message.
-    other = sense(cell, jnp.asarray(observations + [30.0, 0, 0, 0, 0, 0]))
+    other = sense(cell, jnp.asarray(observations + np.array([30.0, 0, 0, 0, 0, 0])))
     assert np.max(np.abs(other - message)) > 1e-2
 
 

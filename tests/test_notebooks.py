@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.py"))
+# Those that train something; the capabilities they use have quick tests of their own.
+LONG = {"grid_world"}
+RUNS = [
+    pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [], id=path.stem)
+    for path in NOTEBOOKS
+]
 MARK = re.compile(r"^# %%(.*)$", re.MULTILINE)
 
 
@@ -57,7 +63,7 @@ def test_notebook_is_complete(path):
     assert complaints(path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS)
 def test_notebook_runs(path, pytestconfig):
     pytest.importorskip("matplotlib")
     done = run(path, pytestconfig.cache.mkdir("xla"))
