@@ -187,8 +187,7 @@ def test_recall_needs_the_transport_in_larger_memories(n, count):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("taus", [{}, {"tau_n": 0.1}])
-def test_silent_synapses_and_set_processes_leave_an_echo(taus):
+def test_silent_synapses_and_set_processes_leave_an_echo():
     """psi = -phi phi at the start, s = 0, with the authors' gains and c = 1/N^3: no recall.
 
     Activity dies out, for the synapses turn negative and stay. What T does is to turn what is left
@@ -198,7 +197,7 @@ def test_silent_synapses_and_set_processes_leave_an_echo(taus):
     n, seeds = 16, 10
     patterns, cues = cued(n, 2, range(seeds))
     transport = np.repeat([1.0 / n**3, 0.0], seeds)
-    memories = memories_of(np.tile(patterns, (2, 1, 1)), transport, **taus)
+    memories = memories_of(np.tile(patterns, (2, 1, 1)), transport)
     x, energies, _, _ = run(memories, np.tile(cues, (2, 1)), True, 5.0, 1e-10)
     overlap = np.abs(np.mean(np.sign(x) * np.tile(patterns[:, 0], (2, 1)), axis=1))
     assert np.mean(overlap[:seeds]) > 0.95 and np.mean(overlap[seeds:]) < 0.8
@@ -241,36 +240,37 @@ def test_writing_one_by_one_is_storing_all():
         NeuronAstrocyteMemory.empty(6, 3).write(jnp.ones(5))
 
 
-def survivors(memory, patterns, count, flips, recalled):
-    """How many of the patterns written so far come back from `flips` wrong bits."""
-    rng = np.random.default_rng(5)
-    cues = np.array([x * np.where(rng.permutation(len(x)) < flips, -1.0, 1.0) for x in patterns])
-    found = np.sign(recalled(memory, jnp.asarray(cues)))
-    return int(np.sum(np.all(found == patterns, axis=1)[:count]))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "sure", "capacity"), [(32, 3, 24)])
-def test_patterns_survive_further_writes(n, sure, capacity):
-    """Written one by one, each write followed by the recall of all before it."""
-    patterns = np.random.default_rng(6).choice([-1.0, 1.0], (capacity, n))
+def test_patterns_survive_further_writes():
+    """N = 32, written one by one, with recalls in between: 12 patterns, and every one survives."""
+    n, count = 32, 12
+    patterns, rng = (
+        np.random.default_rng(6).choice([-1.0, 1.0], (count, n)),
+        np.random.default_rng(5),
+    )
+    cues = [x * np.where(rng.permutation(n) < n // 8, -1.0, 1.0) for x in patterns]
 
     @eqx.filter_jit
     def recalled(memory, cues):
-        return jax.vmap(lambda cue: retrieve(memory, cue, t1=20.0).output)(cues)
+        def one(cue):
+            return retrieve(memory, cue, t1=20.0).output
 
-    memory = NeuronAstrocyteMemory.strong_transport(np.zeros((capacity, n)))
-    alive = []
-    for count in range(1, capacity + 1):
-        memory = memory.write(jnp.asarray(patterns[count - 1]))
-        alive.append(survivors(memory, patterns, count, n // 8, recalled))
-    print(n, alive)
-    assert alive[:sure] == list(range(1, sure + 1))
+        return jax.vmap(one)(cues)
+
+    memory = NeuronAstrocyteMemory.strong_transport(np.zeros((count, n)))
+    for written in range(1, count + 1):
+        memory = memory.write(jnp.asarray(patterns[written - 1]))
+        if written in (1, 2, 4, 8, 12):
+            found = np.sign(recalled(memory, jnp.asarray(cues)))
+            np.testing.assert_array_equal(found[:written], patterns[:written])
 
 
-def test_float32_and_gradients():
+def test_float32_gradients_and_an_older_memory():
     patterns = jnp.asarray(np.random.default_rng(7).choice([-1.0, 1.0], (2, 8)), jnp.float32)
-    memory = tp.astype(NeuronAstrocyteMemory.strong_transport(patterns), jnp.float32)
+    memory = NeuronAstrocyteMemory.strong_transport(np.zeros((3, 8)))
+    memory = tp.astype(memory, jnp.float32)
+    for pattern in patterns:  # the second is written after the first, and leaves it in place
+        memory = memory.write(pattern)
     cue = patterns[0].at[0].multiply(-1.0)
 
     @eqx.filter_jit

@@ -35,22 +35,22 @@ def test_update_is_attention(dtype, bound):
         np.testing.assert_allclose(jax.nn.dot_product_attention(q, k, k)[0, :, 0], found, atol=1e-5)
 
 
+@jax.jit
+def fifty_updates(patterns, state, beta):
+    def step(state, _):
+        return mem.hopfield_update(patterns, state, beta), state
+
+    state, path = jax.lax.scan(step, state, length=51)
+    return path[-1], jax.vmap(lambda x: mem.hopfield_energy(patterns, x, beta))(path)
+
+
 @pytest.mark.parametrize("beta", [0.1, 1.0, 10.0])
 def test_updates_never_raise_the_energy(beta):
     rng = np.random.default_rng(1)
     patterns = jnp.asarray(rng.standard_normal((MEMORIES, D)))
     # Within the hull of the patterns, so that 0 <= E <= 2 M^2 holds from the start.
     state = jnp.mean(patterns[:3], axis=0)
-
-    @jax.jit
-    def steps(state):
-        def step(state, _):
-            return mem.hopfield_update(patterns, state, beta), state
-
-        state, path = jax.lax.scan(step, state, length=51)
-        return path[-1], jax.vmap(lambda x: mem.hopfield_energy(patterns, x, beta))(path)
-
-    state, energies = map(np.asarray, steps(state))
+    state, energies = map(np.asarray, fifty_updates(patterns, state, beta))
     longest = float(jnp.max(jnp.sum(patterns**2, axis=-1)))
     # Terms of size M^2 / 2 = 20 are rounded at each evaluation.
     assert np.all(np.diff(energies) <= 1e-13 * longest)
