@@ -213,11 +213,16 @@ def test_the_gradient_of_a_reading_is_that_of_attention():
 def test_an_euler_step_is_the_update():
     patterns, cue = stored()
     memory = mem.TwoLayerMemory.model_b(patterns, 0.3, tau_f=0.7)
-    y = memory.start(cue)  # tau_h -> 0: the hidden neurons are where they are heading
-    stepped = y.v + 0.7 * memory.vector_field(jnp.zeros(()), y, None).v
-    update = mem.hopfield_update(patterns, cue, 0.3)
-    np.testing.assert_allclose(stepped, update, atol=1e-13)
-    np.testing.assert_allclose(update, softmax(0.3 * patterns @ cue) @ patterns, atol=1e-13)
+
+    @eqx.filter_jit
+    def both(memory, cue):
+        y = memory.start(cue)  # tau_h -> 0: the hidden neurons are where they are heading
+        stepped = y.v + memory.tau_f * memory.vector_field(jnp.zeros(()), y, None).v
+        return stepped, mem.hopfield_update(memory.patterns, cue, 0.3)
+
+    expected = softmax(0.3 * np.asarray(patterns @ cue)) @ np.asarray(patterns)
+    for found in both(memory, cue):
+        np.testing.assert_allclose(found, expected, atol=1e-13)
 
 
 @pytest.mark.slow
