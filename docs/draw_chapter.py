@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
@@ -126,7 +127,10 @@ def main() -> None:
     if "filters" in wanted:
         figure_4(chapter_filters).savefig(FIGURES / "chapter_filters.png", dpi=150)
     if "network" in wanted:
-        figure_6(chapter_wiring, chapter_network).savefig(FIGURES / "chapter_network.png", dpi=150)
+        # In float32 rounding decides when the cells fall in step.
+        with jax.enable_x64(True):
+            figure = figure_6(chapter_wiring, chapter_network)
+        figure.savefig(FIGURES / "chapter_network.png", dpi=150)
 
 
 if __name__ == "__main__":

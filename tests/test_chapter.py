@@ -5,12 +5,10 @@ import importlib
 import sys
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
 import chapter_oracles as oracles
-import tripartite as tp
 
 HERE = Path(__file__).parent
 SIMULATORS = HERE.parent / "benchmarks" / "simulators"
@@ -180,16 +178,12 @@ def every_spike(y):
 
 @functools.cache
 def a_twentieth():
-    """As in tests/peers/brian2_chapter.py. Brian 2 counts 5 ms from the start of the spike's step,
-    this library from its end."""
+    """As in tests/peers/brian2_chapter.py."""
     wiring, network = (importlib.import_module(f"chapter_{x}") for x in ("wiring", "network"))
     w = wiring.wiring(0.05, 0, "script")
-    model = network.network(w, refractory=4.9, start=(0.3, 1.0))
+    model = network.network(w, start=(0.3, 1.0))
     record = network.record(w) | {"all": every_spike}
-    return w, network.solve(
-        model, w, 0.4, 0.1, record=record, stimulus=120.0,
-        solver=tp.solvers.AllAtOnceExponential(midpoint=False),
-    )  # fmt: skip
+    return w, network.solve(model, w, 0.4, 0.1, record=record, stimulus=120.0)
 
 
 def test_figure_6_in_brian_2():
@@ -290,17 +284,15 @@ def test_who_covers_whom(builders):
 
 @functools.cache
 def a_quarter():
-    """`[3 seeds, 3 windows, 3]`, as in tests/peers/brian2_chapter.py, in float32."""
+    """`[3 seeds, 3 windows, 3]`, as in tests/peers/brian2_chapter.py."""
     wiring, network = (importlib.import_module(f"chapter_{x}") for x in ("wiring", "network"))
     found = []
-    with jax.enable_x64(False):
-        for seed in range(3):
-            w = wiring.wiring(0.25, seed, "script")
-            model = network.network(w)
-            solution = network.solve(model, w, 8.0, 0.1, record=network.record(w))
-            read = wiring.summary(w, 0.1, *network.counted(solution.ys))
-            windows = (read[name] for name in ("before", "raised", "after"))
-            found.append([[x["exc"], x["inh"], x["synchrony"]] for x in windows])
+    for seed in range(3):
+        w = wiring.wiring(0.25, seed, "script")
+        solution = network.solve(network.network(w), w, 8.0, 0.1, record=network.record(w))
+        read = wiring.summary(w, 0.1, *network.counted(solution.ys))
+        windows = (read[name] for name in ("before", "raised", "after"))
+        found.append([[x["exc"], x["inh"], x["synchrony"]] for x in windows])
     return np.array(found)
 
 
@@ -316,8 +308,9 @@ def test_figure_6_at_a_quarter():
     with np.load(DATA, allow_pickle=False) as found:
         theirs = found["quarter"].mean(axis=0)
     # Under 120 pA the rates are those of many independent cells: three seeds of Brian 2 differ by
-    # 3 %. At 100 pA, 0.01 mV above the threshold for a cell on its own, cells fire a third more as
-    # long as they are not in step, and when they fall in step hangs on the scheme and on rounding:
-    # at a twentieth, before 2 s, four schemes in either precision gave 1.5 to 2.6 Hz.
+    # 3 %. At 100 pA, 0.01 mV above the threshold of a cell on its own, they go with the volleys, by
+    # up to 5 %; and after the release with what steps of 10 ms for the astrocytes add in Brian 2:
+    # 0.92 of the receptors are bound instead of 0.86, so that half as much release is left.
     np.testing.assert_allclose(raised[:2], theirs[1, :2], rtol=0.05)
-    np.testing.assert_allclose([before[:2], after[:2]], theirs[[0, 2], :2], rtol=0.3)
+    np.testing.assert_allclose(before[:2], theirs[0, :2], rtol=0.1)
+    np.testing.assert_allclose(after[:2], theirs[2, :2], rtol=0.2)

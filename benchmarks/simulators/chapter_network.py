@@ -10,12 +10,16 @@ from tripartite.core.units import per_second
 nets, ast = tp.networks, tp.astrocytes
 
 
-def network(w, *, refractory=5.0, start=chapter.START):
+# 5 ms as Brian2 counts them, from the start of the step in which a cell fires (0.1 ms).
+REFRACTORY = 4.9
+
+
+def network(w, *, start=chapter.START):
     """Cells in pF, nS, mV and pA, the excitatory ones first; `start` of the astrocytes, uM."""
     cells = nets.population(
         tp.cells.LIF(
             capacitance=198.0, leak=9.99, rest=chapter.REST, threshold=chapter.THRESHOLD,
-            reset=chapter.REST, refractory=refractory,
+            reset=chapter.REST, refractory=REFRACTORY,
         ),
         w.n_exc + w.n_inh,
     )  # fmt: skip
@@ -76,8 +80,11 @@ def record(w):
     return {"spikes": spikes, "armed": lambda y: y.populations["glia"].armed > 0.5}
 
 
-def solve(model, w, seconds, dt, *, record, stimulus=None, solver=None):
-    """The solution over `seconds`, by steps of `dt` ms, each of them recorded."""
+def solve(model, w, seconds, dt, *, record, stimulus=None):
+    """The solution over `seconds`, by steps of `dt` ms, each of them recorded.
+
+    Every state moves under the others' old values, as in Brian2.
+    """
     return tp.simulate(
         model,
         {"cells": current() if stimulus is None else stimulus},
@@ -86,7 +93,7 @@ def solve(model, w, seconds, dt, *, record, stimulus=None, solver=None):
         y0=started(model, w, dt),
         record=record,
         save_every=dt,
-        solver=tp.solvers.SequentialExponential(midpoint=False) if solver is None else solver,
+        solver=tp.solvers.AllAtOnceExponential(midpoint=False),
     )
 
 
