@@ -58,7 +58,7 @@ def signals(rng, number):
 @pytest.mark.parametrize("weight", ["one", "each"])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_the_sums_are_those_of_a_matrix(always, weight, dtype):
-    """Few and (beyond the room for 16) many, and several at once, which all edges serve."""
+    """Few and (beyond the room for 16) many, and several at once."""
     rng = np.random.default_rng(0)
     w = 0.7 if weight == "one" else rng.random(len(EDGES))
     together, laid = parts(jnp.asarray(w, dtype))
@@ -170,6 +170,33 @@ def test_several_projections_are_delivered_together(monkeypatch):
     np.testing.assert_allclose(found["i->i.g"], plain["i->i.g"], rtol=SAME_SUM)
     # No edge ends at cell 3.
     np.testing.assert_array_equal(plain["i->i.g"][:, 1], 0.0)
+
+
+def test_under_vmap_all_edges_are_added_up(always):
+    """Several networks, and their gradients, are those of one after the other."""
+    edges = networks.fixed_fan_in(24, 24, 6, key=jax.random.key(2))
+
+    def run(scale):
+        weight = scale * jnp.linspace(0.5, 1.5, len(edges))
+        p = networks.Projection("e", "e", synapses.Exponential(0.01), edges, weight=weight)
+        network = networks.Network({"e": leaky(24, rest=np.linspace(-52.0, -45.0, 24))}, [p])
+        found = tp.simulate(network, t1=6.0, dt=0.1, record={"e.v": None}).ys["e.v"]
+        return jnp.mean(found**2) / 1000.0
+
+    scales = jnp.asarray([0.5, 2.0])
+    together = jax.jit(jax.vmap(jax.value_and_grad(run)))
+    alone = jax.jit(jax.value_and_grad(run))
+    for found, expected in zip(
+        together(scales), zip(*map(alone, scales), strict=True), strict=True
+    ):
+        np.testing.assert_allclose(found, jnp.stack(expected), rtol=1e-12)
+    # By finite differences of the first derivative, whose own round-off is some 1e-11.
+    second = jax.jit(jax.hessian(run))(scales[1])
+    step = 1e-4
+    slopes = [alone(scales[1] + x)[1] for x in (-step, step)]
+    np.testing.assert_allclose(second, (slopes[1] - slopes[0]) / (2 * step), rtol=1e-5)
+    compiled = [f.lower(x).compile().as_text() for f, x in ((together, scales), (alone, scales[0]))]
+    assert ["popcnt" in text for text in compiled] == [False, True]
 
 
 def test_where_rows_are_worth_it():

@@ -13,7 +13,7 @@ from tripartite import planning
 from tripartite.core import AbstractDynamics, part_name
 from tripartite.core.errors import concrete_float, require_finite
 from tripartite.failures import check_result, state_names
-from tripartite.solvers import products_reached
+from tripartite.solvers import is_mapped, products_reached
 from tripartite.stimuli import AbstractStimulus, as_stimulus
 
 Record = Callable[[PyTree[Array]], PyTree[Array]] | dict[str, Any] | str | None
@@ -97,6 +97,8 @@ def simulate(
             f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
             "for example cells.HodgkinHuxley()."
         )
+    if dt is not None and is_mapped((model, stimulus, y0, key)):
+        model = model.mapped()
     model = model.at_step(None if dt is None else concrete_float("dt", dt))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0

@@ -88,6 +88,11 @@ class Nudged(AbstractRelaxation):
         ready: Any = self.model.at_step(dt)
         return eqx.tree_at(lambda nudged: nudged.model, self, ready)
 
+    def mapped(self) -> "Nudged":
+        """The model as a solve under `vmap` needs it, nudged."""
+        ready: Any = self.model.mapped()
+        return eqx.tree_at(lambda nudged: nudged.model, self, ready)
+
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
         """The model's own."""
         return self.model.diffusion(t, y, u)

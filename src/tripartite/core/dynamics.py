@@ -84,6 +84,10 @@ class AbstractDynamics(AbstractParametrised):
         """The model as a solve in steps of `dt` ms (`None`: adaptive) needs it: often, itself."""
         return self
 
+    def mapped(self) -> "AbstractDynamics":
+        """The model as a solve under `vmap` needs it: often, itself."""
+        return self
+
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
         """The size of each independent source of noise: `dy = f dt + spread(y, size * dW)`.
 

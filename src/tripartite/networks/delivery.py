@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
@@ -92,27 +91,15 @@ def _add_few(delivery: Delivery, laid: Laid, found: Fired) -> Array:
     return delivery.outgoing.add(laid.rows, found)
 
 
-@custom_vmap
-def _add(delivery: Delivery, laid: Laid, found: Fired) -> Array:
-    few = found.number <= found.ids.size
-    return jax.lax.cond(few, _add_few, _add_all, delivery, laid, found)
-
-
-@_add.def_vmap
-def _(size: int, batched: list[Any], *args: Any) -> tuple[Array, bool]:
-    # One loop for several networks would turn as often as the busiest of them needs.
-    axes = jax.tree.map(lambda along: 0 if along else None, tuple(batched))
-    return jax.vmap(_add_all, in_axes=axes, axis_size=size)(*args), True
-
-
 @jax.custom_jvp
 def delivered(delivery: Delivery, laid: Laid, found: Fired) -> Array:
     """What `delivery.all(laid.tables, found.signal)` is, by rows where few cells have fired.
 
-    Where many have, and for several networks under `vmap`, all edges are added up. So are they for
-    a derivative: a cell that was silent has one, by its surrogate.
+    Where many have, all edges are added up. So are they for a derivative: a cell that was silent
+    has one, by its surrogate.
     """
-    return _add(delivery, laid, found)
+    few = found.number <= found.ids.size
+    return jax.lax.cond(few, _add_few, _add_all, delivery, laid, found)
 
 
 @functools.partial(delivered.defjvp, symbolic_zeros=True)
