@@ -17,8 +17,8 @@
 # An animal walks about, meets a stimulus at every place, and is to say what comes next, also on
 # edges it has never taken. Whittington, Warren and Behrens (*ICLR* 2022, arXiv 2112.04035) show
 # that a transformer does it if its position encodings follow the animal's actions,
-# e(t+1) = sigma(e(t) W_a), and that what it then has inside looks like the hippocampus. Here you
-# will
+# e(t+1) = sigma(e(t) W_a), and that what it then has inside looks like the hippocampus.
+# Here you will
 #
 # - see it done without any training, by rotations: every new edge to a known place foreseen;
 # - look at its memory neurons, which are place cells, and at its positions, which make grid cells;

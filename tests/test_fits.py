@@ -21,7 +21,7 @@ def drawing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), enumerate(["calcium", "release"]))
+@pytest.mark.parametrize(("number", "name"), [(0, "calcium"), (1, "release")])
 def test_ten_starts(number, name):
     draw = drawing()
     experiment = getattr(draw, name)()
