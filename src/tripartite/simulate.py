@@ -92,14 +92,7 @@ def simulate(
     span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
-    if not isinstance(model, AbstractDynamics):
-        raise ValueError(
-            f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
-            "for example cells.HodgkinHuxley()."
-        )
-    if dt is not None and is_mapped((model, stimulus, y0, key)):
-        model = model.mapped()
-    model = model.at_step(None if dt is None else concrete_float("dt", dt))
+    model = _ready(model, dt, mapped=is_mapped((model, stimulus, y0, key)))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
     dtype = planning.time_dtype(y0)
@@ -130,6 +123,17 @@ def simulate(
     reached = products_reached(options["solver"], solution.solver_state, y0)
     solution = _flattened(solution, plan)
     return check_result(solution, model, stimulus, y0, reached, throw=throw)
+
+
+def _ready(model: Any, dt: float | None, *, mapped: bool) -> AbstractDynamics:
+    """The model as this solve needs it. **Raises:** `ValueError` for anything else."""
+    if not isinstance(model, AbstractDynamics):
+        raise ValueError(
+            f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
+            "for example cells.HodgkinHuxley()."
+        )
+    model = model.mapped() if mapped else model
+    return model.at_step(None if dt is None else concrete_float("dt", dt))
 
 
 def _checked(model: AbstractDynamics, y0: PyTree[Array], dtype: Any) -> PyTree[Array]:
