@@ -335,7 +335,10 @@ def clocked(step, glia, **more):
 
 @eqx.filter_jit
 def ticked(network, key=None, t1=600.0):
-    read = {"a.calcium": None, "a.gliotransmitter": None, "a.ip3": None, "l.spike": None}
+    read = {"a.calcium": None, "l.spike": None}
+    if isinstance(network.populations["a"].unit, astrocytes.GliotransmitterRelease):
+        read["a.gliotransmitter"] = None
+        read["held"] = lambda y: y.populations["a"].transmitter
     return tp.simulate(network, t1=t1, dt=0.1, key=key, record=read).ys
 
 
@@ -346,11 +349,15 @@ def test_a_jump_of_gliotransmitter_waits_for_the_end_of_the_window():
     glia = astrocytes.GliotransmitterRelease(cell)
     every, apart = (ticked(clocked(step, glia)) for step in (None, 10.0))
     assert every["l.spike"].sum() > 50
-    every_released, apart_released = (x["a.gliotransmitter"] for x in (every, apart))
-    for one, other in zip(every_released.T, apart_released.T, strict=True):
-        first, later = (np.flatnonzero(np.diff(x) > 1.0) for x in (one, other))
-        # Before its window has ended, a record shows a release as if it ended there.
-        assert len(first) == 1 and 0 <= later[0] - first[0] <= 100
+    for unit in range(2):
+        first, shown, heard = (
+            np.flatnonzero(np.diff(x[:, unit]) > 1.0)[0] + 1
+            for x in (every["held"], apart["a.gliotransmitter"], apart["held"])
+        )
+        # A record shows a release as if its window ended there: off by the error of calcium,
+        # 0.001 uM, over its slope, 0.002 uM/ms, twice that allowed.
+        assert abs(shown - first) <= 10
+        assert heard % 100 == 0 and 0 <= heard - shown < 100
     # The rest of calcium's path hears of it through the release of the synapses only.
     np.testing.assert_allclose(apart["a.calcium"], every["a.calcium"], atol=0.02)
 
