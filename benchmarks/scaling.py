@@ -34,8 +34,11 @@ def rows_of(quick=False):
 
 
 def steps(size, quick=False):
-    """As many as make a run of the same length, within limits."""
-    return int(min(2000, max(10, WORK / size))) // (10 if quick else 1)
+    """As many as make a run of the same length, within limits.
+
+    Enough that what is done once a solve, laying out the weights, does not count as a step's.
+    """
+    return int(min(2000, max(200, WORK / size))) // (10 if quick else 1)
 
 
 def measure(options):

@@ -59,7 +59,8 @@ class Pathway(eqx.Module):
         if not projection.hears_spikes and self.line is not None:
             v = self.line.read(_remembered(y), projection.delay, t, self.pre)
         if self.fans is not None:
-            rate = none if trigger is None else self.arriving(projection, trigger(v))
+            # Settled: the rates would be worked out anew at each edge.
+            rate = none if trigger is None else self.arriving(projection, settled(trigger(v)))
             return Cleft(none, self._at_targets(v_post), none, none, none, rate, none)
         v = self._along(v)
         rate = none if trigger is None else trigger(v)
