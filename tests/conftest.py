@@ -1,4 +1,4 @@
-"""Strict numerics, reproducible keys and the `slow` marker, for every test."""
+"""Strict numerics, reproducible keys and the markers `slow` and `gate`, for every test."""
 
 import zlib
 from collections.abc import Generator
@@ -22,7 +22,7 @@ _SEED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    parser.addoption("--slow", action="store_true", help="run all tests: slow and gate, too")
     parser.addoption("--seed", type=int, default=0, help="another value draws other random keys")
 
 
@@ -34,13 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+_WAITING = {"slow", "gate"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow") or "slow" in config.getoption("-m"):
+    if config.getoption("--slow"):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    asked = {mark for mark in _WAITING if mark in config.getoption("-m")}
+    marks = [{mark.name for mark in item.iter_markers()} & _WAITING for item in items]
+    waits = [bool(found) and not found & asked for found in marks]
+    if any(waits):
+        out = [item for item, left in zip(items, waits, strict=True) if left]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item, left in zip(items, waits, strict=True) if not left]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -18,13 +18,17 @@ def test_fails(key):
 @pytest.mark.slow
 def test_slow():
     pass
+
+@pytest.mark.gate
+def test_of_the_gate():
+    pass
 """
 
 
 @pytest.fixture
 def suite(pytester):
     pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text())
-    pytester.makeini("[pytest]\nmarkers = slow: slow")
+    pytester.makeini("[pytest]\nmarkers =\n    slow: slow\n    gate: gate")
     pytester.makepyfile(SUITE)
     cache = jax.config.jax_compilation_cache_dir
     yield pytester
@@ -48,8 +52,13 @@ def test_another_seed_draws_another_key(suite):
 
 @pytest.mark.parametrize(
     ("arguments", "passed", "failed", "deselected"),
-    [([], 0, 1, 1), (["--slow"], 1, 1, 0), (["-m", "slow"], 1, 0, 1)],
-    ids=["default", "--slow", "-m slow"],
+    [
+        ([], 0, 1, 2),
+        (["--slow"], 2, 1, 0),
+        (["-m", "slow"], 1, 0, 2),
+        (["-m", "gate and not slow"], 1, 0, 2),
+    ],
+    ids=["default", "--slow", "-m slow", "-m gate"],
 )
 def test_slow_tests_wait_to_be_asked_for(suite, arguments, passed, failed, deselected):
     result = suite.runpytest_inprocess(*arguments)
