@@ -205,6 +205,7 @@ def test_a_fall_releases_nothing_and_half_a_rise_releases_a_part():
     assert total(0.0, 0.5) == pytest.approx(1 - np.sqrt(0.4), rel=1e-3)
 
 
+@pytest.mark.gate
 def test_the_jump_has_no_gradient_in_what_only_moves_it():
     def first(strength, wrap):
         source = ast.IP3Source(0.8, strength)

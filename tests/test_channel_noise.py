@@ -140,6 +140,7 @@ def compare(channel, *, seed):
 SINGLE = {"potassium": channels.Potassium(1.0), "sodium": channels.Sodium(1.0)}
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", SINGLE)
 def test_mean_and_variance_under_a_clamp_are_the_chain_s(name):
     found = compare(channels.MarkovChannel(SINGLE[name], COUNT), seed=0)
@@ -231,6 +232,7 @@ def test_the_states_keep_their_order_under_jit():
     chex.assert_trees_all_close(jitted, channel.relax(y, jnp.asarray(-30.0)), rtol=1e-12)
 
 
+@pytest.mark.gate
 def test_a_deviation_decays_as_the_chain_to_second_order(key):
     # So many channels that what is left of the noise, 1e-12, is below the errors of the steps.
     channel = channels.MarkovChannel(channels.Potassium(1.0), 1e24)
@@ -268,6 +270,7 @@ def test_with_many_channels_it_is_the_cell_without_noise(key):
     assert jnp.max(jnp.abs(tp.simulate(fewer, 10.0, t1=20.0, dt=0.05, key=key).ys["v"] - plain)) > 1
 
 
+@pytest.mark.gate
 def test_gradients_of_a_held_path_are_those_of_differences():
     keys = jax.random.split(jax.random.key(0), 8)
 
@@ -297,6 +300,7 @@ def test_current_noise_makes_a_leaky_membrane_an_ornstein_uhlenbeck_process(key)
     assert abs(float(jnp.var(v)) / variance - 1.0) < 4.0 * math.sqrt(2.0 / paths)
 
 
+@pytest.mark.gate
 def test_float32_stays_float32_and_finite(key):
     # A patch of 1 um2: fractions below zero are common.
     patch = squid({"sodium": 60.0, "potassium": 18.0})
@@ -321,6 +325,7 @@ def test_a_key_names_a_path_and_the_path_can_be_mapped():
     assert float(jnp.max(jnp.abs(mapped[1] - mapped[0]))) > 0.01
 
 
+@pytest.mark.gate
 def test_noisy_models_conform():
     slow = channels.Channel("slow", {"q": channels.CalciumGate()}, 1.0, -90.0)
     calcium = channels.NernstChannel("calcium", channels.l_type_gates(), 0.1)

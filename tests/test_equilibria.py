@@ -74,6 +74,7 @@ def test_the_rest_is_differentiable_by_the_implicit_function_theorem():
     assert jax.grad(rest)(jnp.asarray(1.0)) == pytest.approx(float(difference), rel=1e-6)
 
 
+@pytest.mark.gate
 def test_under_vmap_and_in_float32():
     rests = eqx.filter_vmap(lambda i: tp.analysis.steady_state(tp.cells.HodgkinHuxley(), i).v)(
         jnp.array([0.0, 1.0])
@@ -112,6 +113,7 @@ def test_both_hopf_points_of_hodgkin_huxley():
     assert branch.stable[~inside & (np.abs(branch.parameter - 82) > 73)].all()
 
 
+@pytest.mark.gate
 def test_a_branch_is_followed_in_float32():
     with jax.enable_x64(False):
         cell = tp.cells.HodgkinHuxley()

@@ -175,6 +175,7 @@ def adapting(tolerance):
     return float(loss(cell)), report
 
 
+@pytest.mark.gate
 def test_a_loose_solve_with_a_right_value_has_a_wrong_gradient():
     (loose, report), (tight, _) = adapting(1e-5), adapting(1e-8)
     assert loose == pytest.approx(tight, rel=1e-4)

@@ -42,6 +42,7 @@ def by_diffrax():
     return gradient(SQUID, diffrax.RecursiveCheckpointAdjoint(checkpoints=100))
 
 
+@pytest.mark.gate
 @WAYS
 def test_every_way_is_diffrax_s_own_gradient(way, by_diffrax):
     # diffrax rounds each step's length from a difference of times: 1e-13 of it, grown by a spike.
@@ -56,6 +57,7 @@ def test_every_way_is_a_finite_difference(way):
     tp.testing.gradient_check(loss, SQUID, where=lambda c: c.capacitance).assert_ok()
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("save_every", [0.05, 0.35, 5.0])
 def test_records_on_any_grid_have_the_same_gradient(save_every):
     """5 ms are no whole number of 0.35 ms: the last record stands alone."""
@@ -97,6 +99,7 @@ def test_what_a_record_holds_is_differentiated():
     np.testing.assert_allclose(found, float(jnp.sum(voltage)), rtol=1e-12)
 
 
+@pytest.mark.gate
 def test_second_derivatives():
     def loss(capacitance, way):
         cell = eqx.tree_at(lambda c: c.capacitance, SMALL, capacitance)
@@ -106,6 +109,7 @@ def test_second_derivatives():
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
 
 
+@pytest.mark.gate
 def test_noise_on_a_held_path():
     cell = cells.with_current_noise(SMALL, 0.1)
     first, *others = (gradient(cell, way, key=jax.random.key(0)) for way in GRADIENTS)
@@ -114,6 +118,7 @@ def test_noise_on_a_held_path():
         agree(other, first, 1e-10)
 
 
+@pytest.mark.gate
 def test_a_limited_flow_is_differentiated_too():
     solver = SymmetricExponential(flow=Pade())
     first, *others = (gradient(SMALL, way, solver=solver) for way in GRADIENTS)
@@ -164,6 +169,7 @@ def test_a_progress_meter_runs_and_changes_nothing(capfd):
     assert "100.00%" in capfd.readouterr().out
 
 
+@pytest.mark.gate
 def test_nested_memory_grows_with_the_root_of_the_steps():
     """XLA's own count of temporary bytes, for 256 cells of four states."""
     cells_, steps = 256, 2500

@@ -63,6 +63,7 @@ def test_notebook_is_complete(path):
     assert complaints(path.read_text()) == []
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("path", RUNS)
 def test_notebook_runs(path, pytestconfig):
     pytest.importorskip("matplotlib")

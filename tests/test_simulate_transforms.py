@@ -127,6 +127,7 @@ def test_the_gradient_of_an_action_potential_against_scipy():
     np.testing.assert_allclose(jax.jacrev(run)(10.0), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.gate
 def test_fixed_steps_are_diffrax_s_own_steps():
     """Value to 1e-12 and gradient to 1e-9 of diffrax's loop, which sums up its times."""
 

@@ -109,6 +109,7 @@ def test_rk4_is_fourth_order():
     np.testing.assert_allclose(orders(ClassicalRK4(), [0.0125, 0.00625, 0.003125]), 4.0, atol=0.2)
 
 
+@pytest.mark.gate
 def test_an_implicit_method_keeps_its_order_at_fixed_steps():
     solver = diffrax.Kvaerno3(root_finder=optx.Newton(rtol=1e-12, atol=1e-12))
     steps, found = [0.04, 0.02], []

@@ -49,6 +49,7 @@ def scipy_voltage(model, current, ts):
     return np.array([model.ports(rebuild(jnp.asarray(y)))["v"] for y in ys.T])
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("name", MODELS)
 def test_kvaerno_on_every_cell(name):
     model, current = MODELS[name](), CURRENTS.get(name, 10.0)
@@ -129,6 +130,7 @@ def test_the_exponential_sweep_is_at_home_there_too():
     assert np.max(np.abs(np.asarray(sweep.ys["v"] - reference))) < 0.05
 
 
+@pytest.mark.gate
 def test_gradient_through_an_implicit_solve():
     def last(cell):
         return tp.simulate(

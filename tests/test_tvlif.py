@@ -179,6 +179,7 @@ def test_a_norton_pair_joins_every_form():
         assert float(jnp.max(jnp.abs(solve(model).ys["v"] - v))) < ROUND_OFF
 
 
+@pytest.mark.gate
 def test_sensitivities_are_the_cell_s():
     def final(cell, form):
         sol = tp.simulate(form(cell), 10.0, t1=8.0, dt=0.05, solver=RK4, save_every=8.0)
