@@ -155,26 +155,14 @@ def network(key):
     glia = CurrentAstrocyte(tp.astrocytes.NESTAstrocyte(ip3_init=s.IP3))
     covered = Covered(terminal(s.W_EXC, s.TAU_EXC, s.REVERSAL_EXC))
     bare = terminal(-s.W_INH, s.TAU_INH, s.REVERSAL_INH)
-    return nets.Network(
-        {
-            "cells": nets.population(AdaptiveExponential, total),
-            "glia": nets.population(glia, s.N_ASTRO),
-        },
-        [
-            nets.Projection(
-                "cells",
-                "cells",
-                covered,
-                exc,
-                delay=s.DELAY_EXC,
-                astrocytes=worn,
-                name="excitation",
-            ),
-            nets.Projection("cells", "cells", bare, inh, delay=s.DELAY_INH, name="inhibition"),
-        ],
-        # As in NEST: astrocytes with every step.
-        astrocyte_step=None,
+    cells = nets.population(AdaptiveExponential, total)
+    populations = {"cells": cells, "glia": nets.population(glia, s.N_ASTRO)}
+    both = "cells", "cells"
+    excitation = nets.Projection(
+        *both, covered, exc, delay=s.DELAY_EXC, astrocytes=worn, name="excitation"
     )
+    inhibition = nets.Projection(*both, bare, inh, delay=s.DELAY_INH, name="inhibition")
+    return nets.Network(populations, [excitation, inhibition], astrocyte_step=None)
 
 
 def background(seed, steps):

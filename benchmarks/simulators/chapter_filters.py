@@ -35,6 +35,7 @@ def network(n, synapse, cells):
     return nets.Network(
         {"cells": cells, "target": tp.cells.LIF(), "glia": glia},
         [nets.Projection("cells", "target", synapse, edges, astrocytes=worn, name="synapses")],
+        astrocyte_step=None,
     )
 
 

@@ -14,8 +14,11 @@ nets, ast = tp.networks, tp.astrocytes
 REFRACTORY = 4.9
 
 
-def network(w, *, start=chapter.START):
-    """Cells in pF, nS, mV and pA, the excitatory ones first; `start` of the astrocytes, uM."""
+def network(w, *, start=chapter.START, astrocyte_step=None):
+    """Cells in pF, nS, mV and pA, the excitatory ones first.
+
+    `start` of the astrocytes in uM; `astrocyte_step` in ms, by default the cells'.
+    """
     cells = nets.population(
         tp.cells.LIF(
             capacitance=198.0, leak=9.99, rest=chapter.REST, threshold=chapter.THRESHOLD,
