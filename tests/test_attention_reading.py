@@ -179,6 +179,7 @@ def gradient_of(f, x):
     return eqx.filter_jit(eqx.filter_grad(loss))(f)
 
 
+@slow
 def test_the_adjoint_in_a_long_time_is_the_gradient_at_rest():
     x = text()
     flaws = Imperfections(heterogeneity=0.4, tau_diffusion=0.7, saturation=0.05)
@@ -196,7 +197,6 @@ def test_the_adjoint_in_a_long_time_is_the_gradient_at_rest():
     )
 
 
-@slow
 def test_the_gradient_of_the_closed_form_in_a_long_time():
     x = text()
     ideal, early = (

@@ -17,6 +17,7 @@ from tripartite.attention.pieces import (
     write_piece,
 )
 from tripartite.attention.reading import Imperfections, ReadingCircuit
+from tripartite.core import astype
 
 Heads = Float[Array, "tokens heads d"]
 
@@ -44,6 +45,7 @@ def reading_circuit(
     k, v = forget_hidden(k, mask), forget_hidden(v, mask)
     queries, keys, positive = _coded(encoder, q, k)
     shown = jnp.ones(k.shape[:1], bool) if mask is None else mask
+    imperfections = astype(imperfections, encoder.dtype)
     held = imperfections.held(v.astype(encoder.dtype), shown)
     heads, _, features = keys.shape
     start = empty(heads, features, v.shape[2], positive, encoder.dtype)
@@ -51,7 +53,9 @@ def reading_circuit(
     exponents = memory.exponents if causal else memory.exponents[:, None]
     rates, _ = _at_each(queries, exponents, positive)
     calcium = memory.calcium if causal else memory.calcium[:, None]
-    normal = jax.random.normal(process_key, (heads, 1, v.shape[2], features), encoder.dtype)
+    # The same processes in every precision.
+    normal = jax.random.normal(process_key, (heads, 1, v.shape[2], features), jnp.float32)
+    normal = normal.astype(encoder.dtype)
     # In the gauge lambda = M: the mean over processes is then the normaliser.
     entry = imperfections.entry(normal) * (features * rates * calcium)[:, :, None, :]
     total = jnp.min(jnp.sum(rates * calcium, axis=-1), axis=0)
