@@ -39,8 +39,7 @@ def network(w, *, start=chapter.START, astrocyte_step=None):
             nets.Projection("cells", "cells", inh, from_inh, name="inhibition"),
         ],
         [joined],
-        # Releases within a step, as the tests compare them.
-        astrocyte_step=None,
+        astrocyte_step=astrocyte_step,
     )
 
 
