@@ -54,7 +54,9 @@ class Line(eqx.Module):
         age = jnp.clip((y.now - t + delay) / self.dt, 0.0, self.slots - 1.0)
         whole = jnp.minimum(jnp.floor(age), self.slots - 2.0)
         share = age - whole
-        later = jnp.mod(y.latest - whole, self.slots).astype(jnp.int32)
+        # At most one turn round the ring; a remainder of floats would be a call for each edge.
+        back = y.latest - whole
+        later = jnp.where(back < 0, back + self.slots, back).astype(jnp.int32)
         earlier = jnp.where(later == 0, self.slots - 1, later - 1)
         at = (pre,) if self.per_edge else ()
         return (1.0 - share) * y.history[(later, *at)] + share * y.history[(earlier, *at)]
