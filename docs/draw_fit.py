@@ -105,7 +105,7 @@ def starts(experiment: Experiment, key: Any) -> Any:
     """Uniform over `FACTOR` either way of the truth, in the logarithm or the log-odds."""
     shape = (STARTS, len(experiment.names))
     span = np.log(FACTOR)
-    return experiment.truth + jax.random.uniform(key, shape, minval=-span, maxval=span)
+    return experiment.truth[None] + jax.random.uniform(key, shape, minval=-span, maxval=span)
 
 
 def plain(experiment: Experiment, data: Any, noise: Any) -> Any:
