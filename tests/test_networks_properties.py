@@ -78,6 +78,7 @@ def somewhere():
     return eqx.tree_at(lambda y: y.populations["exc"].v, y, v)
 
 
+@eqx.filter_jit
 def slopes(network, y, u=None):
     return network.vector_field(jnp.asarray(0.0), y, u)
 
@@ -123,6 +124,7 @@ def test_the_order_of_cells_astrocytes_edges_and_junctions_does_not_matter():
     assert_equal(found, moved(slopes(three_populations(), somewhere(), u)))
 
 
+@pytest.mark.slow
 def test_without_connections_each_population_is_alone():
     y = somewhere()
     quiet = three_populations().init().projections
