@@ -145,6 +145,41 @@ def test_states_per_edge_and_per_cell_agree():
     np.testing.assert_allclose(v_each, v_merged, rtol=SAME_SUM)
 
 
+@pytest.mark.parametrize("kind", ["terminal", "tripartite"])
+def test_terminals_share_the_receptors_of_a_cell(kind):
+    """One linear receptor for each cell, or one for each edge: the same conductance in all."""
+    edges = networks.bernoulli(12, 12, 0.3, key=jax.random.key(3))
+    weight = np.linspace(0.5, 1.5, len(edges))
+
+    def make(utilisation):
+        receptor = synapses.DoubleExponential(0.05, rise=0.5, decay=4.0)
+        terminal = synapses.TsodyksMarkram(receptor, utilisation=utilisation)
+        return terminal if kind == "terminal" else synapses.TripartiteSynapse(terminal, effect=0.1)
+
+    # A parameter that varies gives each edge a synapse of its own; here it does not vary.
+    each = networks.population(make, len(edges), utilisation=np.full(len(edges), 0.4))
+
+    def run(synapse):
+        p = networks.Projection("e", "e", synapse, edges, weight=weight, delay=0.4)
+        cell = leaky(12, rest=np.linspace(-52.0, -45.0, 12))
+        network = networks.Network({"e": cell}, [p])
+        read = {"e.v": None, "e.spike": None, "e->e.x": [0, 7], "e->e.receptor": None}
+        return network.projections["e->e"].releasing, solve(network, {}, 30.0, record=read)
+
+    (shared, found), (apart, expected) = run(make(0.4)), run(each)
+    assert shared and not apart and expected["e.spike"].sum() > 24
+    np.testing.assert_array_equal(found["e.spike"], expected["e.spike"])
+    for name in ("e.v", "e->e.x"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=SAME_SUM)
+    matrix = np.zeros((12, len(edges)))
+    matrix[edges.post, np.arange(len(edges))] = weight
+    for one, many in zip(
+        *map(jax.tree.leaves, (found["e->e.receptor"], expected["e->e.receptor"])), strict=True
+    ):
+        assert one.shape[1] == 12 and np.max(one) > 0
+        np.testing.assert_allclose(one, many @ matrix.T, rtol=1e-9, atol=1e-12)
+
+
 def test_no_edges_at_all():
     none = networks.bernoulli(12, 12, 0.0, key=jax.random.key(0))
     for synapse, delay in ((synapses.Exponential(0.02), None), (synapses.ampa(pulsed=True), 1.0)):

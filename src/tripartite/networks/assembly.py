@@ -95,8 +95,8 @@ def _require_dale(p: Projection, post: Population) -> None:
     if p.sign is None:
         return
     start = post.each(lambda cell: cell.voltage(cell.init()))
-    units = p.synapses(post.size)
-    at = start if p.linear else start[p.edges.post]
+    units = p.receptors(post.size)
+    at = start if p.linear or p.releasing else start[p.edges.post]
     _, reversal = units.each(lambda s, v: s.conductance(s.init(), v), at)
     if not (is_concrete(reversal) and is_concrete(at)):
         return

@@ -134,7 +134,7 @@ class Network(AbstractRelaxation):
                     )
                 sent = v[projection.pre]
                 start = path.line.init(jnp.zeros_like(sent) if projection.hears_spikes else sent)
-            projections[name] = ProjectionState(path.synapses(projection).init(), start)
+            projections[name] = ProjectionState(path.init(projection), start)
         steps = self.astrocyte_steps
         windows = None if steps is None else steps.init(self, populations)
         return NetworkState(populations, armed, projections, windows)
@@ -148,7 +148,7 @@ class Network(AbstractRelaxation):
         """
         shift = -1 if assembly.membranes_alone(self.populations, self.projections) else 1
         later = {
-            name: jax.tree.map(lambda k: k + shift, projection.unit.blocks())
+            name: jax.tree.map(lambda k: k + shift, self.pathways[name].blocks(projection))
             for name, projection in self.projections.items()
         }
         apart = dict.fromkeys(self._apart())
@@ -162,8 +162,10 @@ class Network(AbstractRelaxation):
     def units(self) -> NetworkState:
         """The units' own, where they are declared."""
         lines = {
-            name: ProjectionState(projection.unit.units() or glia.UNDECLARED, self._line_unit(name))
-            for name, projection in self.projections.items()
+            name: ProjectionState(path.units(p, glia.UNDECLARED), self._line_unit(name))
+            for (name, p), path in zip(
+                self.projections.items(), self.pathways.values(), strict=True
+            )
         }
         return NetworkState(
             {name: part.units() or glia.UNDECLARED for name, part in self.populations.items()},

@@ -24,6 +24,13 @@ class ProjectionState(NamedTuple):
     line: LineState | None
 
 
+class SharedState(NamedTuple):
+    """`terminals`: of each edge; `receptors`: of each target, driven by what those release."""
+
+    terminals: Any
+    receptors: Any
+
+
 class Pathway(eqx.Module):
     """The tables of one projection.
 
@@ -48,6 +55,18 @@ class Pathway(eqx.Module):
     def synapses(self, projection: Projection) -> Population:
         """The projection's synapses, as many as there are states."""
         return projection.synapses(self.targets)
+
+    def init(self, projection: Projection) -> Any:
+        """The synapses at their start."""
+        return _each(projection, self, lambda part: part.init())
+
+    def blocks(self, projection: Projection) -> Any:
+        """The units' own."""
+        return _each(projection, self, lambda part: part.blocks())
+
+    def units(self, projection: Projection, undeclared: str) -> Any:
+        """The units' own, where they are declared."""
+        return _each(projection, self, lambda part: part.units() or undeclared)
 
     def cleft(
         self, projection: Projection, y: ProjectionState, t: Array, v: Array, v_post: Array,
@@ -82,13 +101,16 @@ class Pathway(eqx.Module):
 
     def membrane(self, projection: Projection, y: ProjectionState, v_post: Array) -> Membrane:
         """What the cells of `post` receive."""
-        at = self._at_targets(v_post) if self.into is None else v_post[self.post]
-        found = self.synapses(projection).each(_membrane, y.synapses, at)
+        by_edge = self.into is not None and not projection.releasing
+        at = v_post[self.post] if by_edge else self._at_targets(v_post)
+        own = y.synapses.receptors if projection.releasing else y.synapses
+        found = projection.receptors(self.targets).each(_membrane, own, at)
         if self.reached is not None:
             none = jnp.zeros_like(v_post)
             return Membrane(*(none.at[self.reached].set(x) for x in found))
-        if self.into is None:
+        if not by_edge:
             return found
+        assert self.into is not None
         weight = projection.weight if self.laid is None else self.laid
         return Membrane(self.into(weight * found.current), self.into(weight * found.conductance))
 
@@ -97,14 +119,25 @@ class Pathway(eqx.Module):
         assert self.onto is not None
         if self.into is None:
             return jnp.zeros((self.onto.targets,), jnp.result_type(projection.weight))
-        return self.onto(self.synapses(projection).each(_transmitter, y.synapses))
+        own = y.synapses.terminals if projection.releasing else y.synapses
+        return self.onto(self.synapses(projection).each(_transmitter, own))
 
     def relax(self, projection: Projection, t: Array, y: ProjectionState, cleft: Cleft) -> Any:
         """The synapses' own; the line is held."""
-        found = self.synapses(projection).relax(t, y.synapses, cleft)
         held = None if y.line is None else LineState(*(jnp.zeros_like(x) for x in y.line))
-        drive, decay = (ProjectionState(x, held) for x in (found.drive, found.decay))
-        return Relaxation(drive, decay)
+        edges = self.synapses(projection)
+        if projection.releasing:
+            first = edges.relax(t, y.synapses.terminals, cleft)
+            none = jnp.zeros((), jnp.result_type(cleft.v_post))
+            still = Cleft(*(none for _ in cleft))
+            then = projection.receptors(self.targets).relax(t, y.synapses.receptors, still)
+            drive, decay = (
+                SharedState(first.drive, then.drive), SharedState(first.decay, then.decay)
+            )  # fmt: skip
+        else:
+            found = edges.relax(t, y.synapses, cleft)
+            drive, decay = found.drive, found.decay
+        return Relaxation(ProjectionState(drive, held), ProjectionState(decay, held))
 
     def write(self, y: ProjectionState, said: Array, t: Array) -> LineState | None:
         """The line, if there is one, with what was `said` at the end of this step, at `t`."""
@@ -135,8 +168,25 @@ class Pathway(eqx.Module):
         else:
             post = cleft.post_spike if post_spike is None else post_spike[self.post]
             heard = cleft._replace(spike=self._along(self._copied(said)), post_spike=post)
-        synapses = self.synapses(projection).jump(t, before, y, heard)
-        return synapses, projection.weight * self._along(said)
+        amounts = projection.weight * self._along(said)
+        if not projection.releasing:
+            return self.synapses(projection).jump(t, before, y, heard), amounts
+        return self._release(projection, t, before, y, heard), amounts
+
+    def _release(
+        self, projection: Projection, t: Array, before: SharedState, y: SharedState, heard: Cleft
+    ) -> SharedState:
+        """The terminals after a spike, and the receptors after all that they released."""
+        assert self.into is not None
+        edges, receptors = self.synapses(projection), projection.receptors(self.targets)
+        out = edges.each(lambda synapse, y, u: synapse.released(y, u), y.terminals, heard)
+        sums = self.into((projection.weight if self.laid is None else self.laid) * out)
+        none = jnp.zeros((), sums.dtype)
+        got = Cleft(*(none for _ in heard))._replace(spike=sums)
+        return SharedState(
+            edges.jump(t, before.terminals, y.terminals, heard),
+            receptors.jump(t, before.receptors, y.receptors, got),
+        )
 
     def _copied(self, said: Array) -> Array:
         # Worth it only where each cell is read more often than it is computed.
@@ -152,6 +202,14 @@ class Pathway(eqx.Module):
 
     def _per_edge(self) -> bool:
         return self.line is not None and self.line.per_edge
+
+
+def _each(projection: Projection, path: Pathway, function: Any) -> Any:
+    """A function of the synapses: where they share receptors, of the terminals and of those."""
+    synapses = function(path.synapses(projection))
+    if not projection.releasing:
+        return synapses
+    return SharedState(synapses, function(projection.receptors(path.targets)))
 
 
 def _membrane(synapse: Any, y: Any, v_post: Array) -> Membrane:

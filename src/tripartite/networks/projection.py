@@ -15,6 +15,7 @@ from tripartite.networks.ensheathing import Ensheathed
 from tripartite.networks.population import Population, shared
 from tripartite.synapses import (
     AbstractLinearSynapse,
+    AbstractReleasingSynapse,
     AbstractSynapse,
     MeanFieldTsodyksMarkram,
     SmoothSpikes,
@@ -31,7 +32,8 @@ class Projection(AbstractParametrised):
 
     Each edge conducts `weight` times its synapse's conductance. A *linear* synapse without
     parameters that vary has one state for each cell of `post`, which receives the sum of weight
-    times spike; any other has one for each edge.
+    times spike; any other has one for each edge, but terminals on a linear receptor
+    (Tsodyks-Markram, tripartite) share one state of that.
 
     With a `trigger` the synapses hear a firing rate, a smooth function of the presynaptic voltage,
     and no spikes; without one, synapses with a jump hear spikes, and the others the voltage.
@@ -157,7 +159,26 @@ class Projection(AbstractParametrised):
         """The synapses as a population: of one for each target, or of one for each edge."""
         if isinstance(self.synapse, Population):
             return self.synapse
+        terminal = self._on_shared_receptors()
+        if terminal is not None:
+            return shared(terminal.terminal_alone(), len(self.edges))
         return shared(self.synapse, n_post if self.linear else len(self.edges))
+
+    def receptors(self, n_post: int) -> Population:
+        """What conducts: of terminals that share their receptors one of these for each target."""
+        terminal = self._on_shared_receptors()
+        return self.synapses(n_post) if terminal is None else shared(terminal.receptors(), n_post)
+
+    @property
+    def releasing(self) -> bool:
+        """Whether terminals onto one cell share one linear receptor."""
+        return self._on_shared_receptors() is not None
+
+    def _on_shared_receptors(self) -> AbstractReleasingSynapse | None:
+        synapse = self.synapse
+        if not isinstance(synapse, AbstractReleasingSynapse):
+            return None
+        return synapse if isinstance(synapse.receptors(), AbstractLinearSynapse) else None
 
     def _require(self, name: str, value: Any, why: str) -> None:
         if value is None:

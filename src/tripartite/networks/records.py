@@ -10,6 +10,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.networks.astrocyte_steps import astrocytes
 from tripartite.networks.glia import Glia, glia_of
+from tripartite.networks.pathway import SharedState
 from tripartite.networks.population import Population
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 class Probe(eqx.Module):
     """A function of a network's state: one port of one part, at `at` (`None`: everywhere).
 
-    `glia`: for astrocytes with a step of their own, what ends their window at a record.
+    `receptors`: whether it is the state of receptors that terminals share, of each target; `glia`:
+    for astrocytes with a step of their own, what ends their window at a record.
     """
 
     units: Population
@@ -27,16 +29,19 @@ class Probe(eqx.Module):
     port: str = eqx.field(static=True)
     synapses: bool = eqx.field(static=True)
     size: int = eqx.field(static=True)
+    receptors: bool = eqx.field(static=True)
     reached: Array | None
     at: Any
     glia: Glia | None
 
     def __call__(self, y: Any) -> PyTree[Array]:
         own = y.projections[self.part].synapses if self.synapses else y.populations[self.part]
+        if isinstance(own, SharedState):
+            own = own.receptors if self.receptors else own.terminals
         if self.glia is not None and y.windows is not None:
             elapsed, now, heard = y.windows
             own, _ = self.glia.closed(own, heard[self.part], elapsed, now)
-        found = self.units.ports(own)[self.port]
+        found = own if self.receptors else self.units.ports(own)[self.port]
         if self.reached is not None:
             start = self.units.ports(self.units.init())[self.port]
             found = jax.tree.map(self._spread, start, found)
@@ -65,9 +70,13 @@ def find_port(network: "Network", name: str, at: Any) -> Probe:
     if synapses and network.pathways[part].reached is not None:
         reached = network.pathways[part].reached
         size = network.populations[network.projections[part].post].size
+    shared = synapses and network.projections[part].releasing and port == "receptor"
+    if shared:
+        size = network.pathways[part].targets
     apart = network.astrocyte_steps is not None and part in astrocytes(network)
     glia = glia_of(network, part) if apart else None
-    return Probe(units, part, port, synapses, size, reached, _index(name, at, size), glia)
+    index = _index(name, at, size)
+    return Probe(units, part, port, synapses, size, shared, reached, index, glia)
 
 
 def _index(name: str, at: Any, size: int) -> Any:

@@ -1,6 +1,11 @@
 """Synapses: receptors, short-term plasticity, the tripartite synapse, long-term plasticity."""
 
-from tripartite.synapses.base import AbstractLinearSynapse, AbstractSynapse
+from tripartite.synapses.base import (
+    AbstractLinearSynapse,
+    AbstractReleasingSynapse,
+    AbstractSynapse,
+    NoReceptor,
+)
 from tripartite.synapses.current import ExponentialCurrent
 from tripartite.synapses.exponential import DoubleExponential, Exponential
 from tripartite.synapses.gap_junction import GapJunction
@@ -44,6 +49,7 @@ from tripartite.synapses.tsodyks_markram import (
 __all__ = [
     "AbstractLinearSynapse",
     "AbstractPlasticSynapse",
+    "AbstractReleasingSynapse",
     "AbstractSTDP",
     "AbstractScheme",
     "AbstractSynapse",
@@ -58,6 +64,7 @@ __all__ = [
     "GradedSynapse",
     "MagnesiumBlock",
     "MeanFieldTsodyksMarkram",
+    "NoReceptor",
     "PairSTDP",
     "PlasticSynapse",
     "PulsedSynapse",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from tripartite.core import AbstractRelaxation, Cleft, Membrane
+from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation
 from tripartite.core.errors import is_concrete
 
 
@@ -47,6 +47,26 @@ class AbstractSynapse(AbstractRelaxation):
         return Cleft("mV", "mV", "1", "uM", "1", "1/ms", "1/ms")
 
 
+class AbstractReleasingSynapse(AbstractSynapse):
+    """A terminal that drives a receptor by the amounts it releases at spikes, and by nothing else.
+
+    Where the receptor is linear, all that end on one cell may share one state of it: a network then
+    holds for each edge only what the terminal remembers.
+    """
+
+    @abc.abstractmethod
+    def receptors(self) -> AbstractSynapse:
+        """The receptor."""
+
+    @abc.abstractmethod
+    def terminal_alone(self) -> "AbstractReleasingSynapse":
+        """This synapse on a `NoReceptor`."""
+
+    @abc.abstractmethod
+    def released(self, y: PyTree[Array], u: Any) -> Array:
+        """The amount that the spike in the `Cleft` `u` releases from `y`, before it has."""
+
+
 class AbstractLinearSynapse(AbstractSynapse):
     """A synapse that adds up its spikes: each leaves the same response, whatever came before.
 
@@ -54,6 +74,34 @@ class AbstractLinearSynapse(AbstractSynapse):
     therefore be added: one state per cell, which receives the sum of weight times spike. `spike`
     may be any amount of release, and `rate` its smooth counterpart (per ms).
     """
+
+
+class NoReceptor(AbstractLinearSynapse):
+    """Nothing that a terminal could drive: it has no state, and the membrane receives nothing."""
+
+    def init(self) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def blocks(self) -> tuple[()]:
+        """None."""
+        return ()
+
+    def units(self) -> tuple[()]:
+        """None."""
+        return ()
+
+    def relax(self, t: Array, y: tuple[()], u: Any) -> Relaxation:
+        """Nothing moves."""
+        return Relaxation((), ())
+
+    def jump(self, t: Array, before: tuple[()], y: tuple[()], u: Any) -> tuple[()]:
+        """Spikes are not heard."""
+        return ()
+
+    def conductance(self, y: tuple[()], v_post: Array) -> tuple[Array, Array]:
+        """None."""
+        return jnp.zeros_like(v_post), jnp.zeros_like(v_post)
 
 
 def require_range(

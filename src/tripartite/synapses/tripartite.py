@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, parameter, units
-from tripartite.synapses.base import AbstractSynapse, require_range
+from tripartite.synapses.base import AbstractReleasingSynapse, AbstractSynapse, require_range
 from tripartite.synapses.tsodyks_markram import (
     CHAPTER,
     AbstractTsodyksMarkram,
@@ -85,7 +85,7 @@ class AbstractTripartiteSynapse(AbstractSynapse):
         return self.terminal.ports(y.terminal) | {"bound": y.bound}
 
 
-class TripartiteSynapse(AbstractTripartiteSynapse):
+class TripartiteSynapse(AbstractTripartiteSynapse, AbstractReleasingSynapse):
     """Spike by spike: a `TsodyksMarkram` terminal under gliotransmission. For fixed steps.
 
     **Arguments:**
@@ -108,6 +108,18 @@ class TripartiteSynapse(AbstractTripartiteSynapse):
 
     def __check_init__(self) -> None:
         _check_terminal(self, TsodyksMarkram, "SmoothTripartiteSynapse")
+
+    def receptors(self) -> AbstractSynapse:
+        """The terminal's."""
+        return self.terminal.receptor
+
+    def terminal_alone(self) -> "TripartiteSynapse":
+        """The same synapse on a `NoReceptor`."""
+        return eqx.tree_at(lambda synapse: synapse.terminal, self, self.terminal.terminal_alone())
+
+    def released(self, y: TripartiteState, u: Any) -> Array:
+        """The terminal's release at the modulated utilisation."""
+        return self.terminal.release(y.terminal, as_cleft(u), self.utilisation(y))
 
     def jump(self, t: Array, before: TripartiteState, y: TripartiteState, u: Any) -> Any:
         """A release at the modulated utilisation, where there is a spike."""

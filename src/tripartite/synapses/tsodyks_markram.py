@@ -17,7 +17,13 @@ from tripartite.core import (
     parameter,
     units,
 )
-from tripartite.synapses.base import AbstractLinearSynapse, AbstractSynapse, require_range
+from tripartite.synapses.base import (
+    AbstractLinearSynapse,
+    AbstractReleasingSynapse,
+    AbstractSynapse,
+    NoReceptor,
+    require_range,
+)
 from tripartite.synapses.smooth_spikes import SmoothSpikes
 
 # Modeling neuron-glia interactions with the Brian 2 simulator, in Computational Glioscience.
@@ -99,7 +105,7 @@ class AbstractTsodyksMarkram(AbstractSynapse):
         return at_spike * self.recovery / (self.recovery + at_spike * rate)
 
 
-class TsodyksMarkram(AbstractTsodyksMarkram):
+class TsodyksMarkram(AbstractTsodyksMarkram, AbstractReleasingSynapse):
     """Between spikes `du/dt = -forgetting u`, `dx/dt = recovery (1 - x)`, `dY/dt = -clearance Y`.
 
     At a spike, in this order: `u += U (1 - u)`, `r = u x`, `x -= r`, `Y += dilution content r`, and
@@ -150,6 +156,25 @@ class TsodyksMarkram(AbstractTsodyksMarkram):
             ),
         )
 
+    def receptors(self) -> AbstractSynapse:
+        """`receptor`."""
+        return self.receptor
+
+    def terminal_alone(self) -> "TsodyksMarkram":
+        """The same terminal on a `NoReceptor`."""
+        return eqx.tree_at(lambda terminal: terminal.receptor, self, NoReceptor())
+
+    def released(self, y: TsodyksMarkramState, u: Any) -> Array:
+        """`(u + U (1 - u)) x` at the terminal's own utilisation, times the spike."""
+        return self.release(y, as_cleft(u), self.utilisation)
+
+    def release(self, y: TsodyksMarkramState, u: Cleft, utilisation: Array) -> Array:
+        """`(u + U (1 - u)) x` at a given utilisation U, times the spike.
+
+        Linear in the spike: a share of it releases that share, and a surrogate's gradient passes.
+        """
+        return (y.u + utilisation * (1.0 - y.u)) * y.x * u.spike
+
     def jump(self, t: Array, before: Any, y: TsodyksMarkramState, u: Any) -> TsodyksMarkramState:
         """One release at the terminal's own utilisation, where there is a spike."""
         return self.fire(t, before, y, as_cleft(u), self.utilisation)
@@ -163,12 +188,10 @@ class TsodyksMarkram(AbstractTsodyksMarkram):
         utilisation: Array,
     ) -> TsodyksMarkramState:
         """One release at a given utilisation, where there is a spike (0, 1 or a share of one)."""
-        facilitation = utilisation * (1.0 - y.u)
-        # Linear in the spike: a share of it releases that share, and a surrogate's gradient passes.
-        released = (y.u + facilitation) * y.x * u.spike
+        released = self.release(y, u, utilisation)
         heard = u._replace(spike=released)
         return TsodyksMarkramState(
-            y.u + facilitation * u.spike,
+            y.u + utilisation * (1.0 - y.u) * u.spike,
             y.x - released,
             y.transmitter + self.dilution * self.content * released,
             self.receptor.jump(t, before.receptor, y.receptor, heard),
