@@ -33,7 +33,7 @@ def figure_4(filters: Any) -> Figure:
     spikes = (rng.random((20_000, 200)) < 1e-3 * levels[:, None]).astype(float)
 
     def spilled(y: Any) -> Any:
-        terminal = y.projections["synapses"].synapses.terminal
+        terminal = y.projections["synapses"].synapses.terminals.terminal
         return jnp.mean(terminal.transmitter.reshape(3, -1), axis=1)
 
     found = filters.driven(spikes, 1.0, record=spilled, save_every=20.0)

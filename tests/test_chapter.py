@@ -121,7 +121,7 @@ def test_figure_4c_spike_by_spike(builders):
     spikes = poisson(np.tile(rates, (60_000, 1)), dt, 3)
 
     def read(y):
-        synapses = y.projections["synapses"].synapses
+        synapses = y.projections["synapses"].synapses.terminals
         return synapses.terminal.transmitter, synapses.bound
 
     found = builders["filters"].driven(spikes, dt, record=read, save_every=dt)
@@ -149,7 +149,9 @@ def test_figure_4b_steps_of_the_rate(builders):
     spikes = poisson(np.tile(levels[:, None], (1, cells)), dt, 4)
 
     def spilled(y):
-        return y.projections["synapses"].synapses.terminal.transmitter.reshape(3, -1).mean(1)
+        return (
+            y.projections["synapses"].synapses.terminals.terminal.transmitter.reshape(3, -1).mean(1)
+        )
 
     found = builders["filters"].driven(spikes, dt, record=spilled, save_every=dt)
     # The mean over the last half of each step of the rate.
@@ -213,17 +215,14 @@ def test_figure_6_in_brian_2():
     assert set(steps - np.sort(theirs["releases"])) <= {0, 1}
     np.testing.assert_allclose(glia.transmitter, theirs["gliotransmitter"], rtol=0.1 / 16.0)
     # And what receptors bind of it comes a step later, to the same amount.
-    np.testing.assert_allclose(exc.bound, theirs["bound"], rtol=1e-5)
-    assert np.all(exc.bound[w.astrocyte < 0] == 0.0)
-    assert np.all(exc.bound[w.astrocyte >= 0] > 0.8)
+    bound = exc.terminals.bound
+    np.testing.assert_allclose(bound, theirs["bound"], rtol=1e-5)
+    assert np.all(bound[w.astrocyte < 0] == 0.0)
+    assert np.all(bound[w.astrocyte >= 0] > 0.8)
     # Linear decay between the same spikes: rounding. Where receptors are bound, spikes near a
     # release differ by what is bound in a step, 12 % of the first of them.
-    np.testing.assert_allclose(
-        np.bincount(w.inh[1], inh.receptor.g), theirs["g"][1], rtol=1e-10, atol=1e-12
-    )
-    np.testing.assert_allclose(
-        np.bincount(w.exc[1], exc.terminal.receptor.g), theirs["g"][0], rtol=0.01, atol=1e-9
-    )
+    np.testing.assert_allclose(inh.receptors.g, theirs["g"][1], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(exc.receptors.g, theirs["g"][0], rtol=0.01, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [0.05, 0.25])

@@ -48,7 +48,7 @@ def test_coupled_cells_meet():
 
 def test_an_astrocyte_hears_the_mean_of_its_synapses_and_modulates_them():
     def said(y):
-        return y.projections["e->e"].synapses
+        return y.projections["e->e"].synapses.terminals
 
     edges = networks.Edges([0, 1, 0], [0, 0, 1])
     terminal = synapses.TsodyksMarkram(synapses.Exponential(0.1))
