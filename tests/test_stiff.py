@@ -64,8 +64,8 @@ def test_kvaerno_on_every_cell(name):
 
 # Solved on fixed steps alone (a reset, noise), made of the others, or not a cell by itself.
 ELSEWHERE = {
-    "ConductanceCell", "CurrentNoise", "LIF", "ResettingTVLIF", "VoltageClamp", "four_lif",
-    "gauge_reset", "true_reset", "with_channel_noise", "with_current_noise",
+    "ConductanceCell", "CurrentNoise", "LIF", "ResettingTVLIF", "SpikeSource", "VoltageClamp",
+    "four_lif", "gauge_reset", "true_reset", "with_channel_noise", "with_current_noise",
 }  # fmt: skip
 
 
