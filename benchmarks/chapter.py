@@ -28,7 +28,10 @@ COVERINGS = {
 def rows_of(options):
     """Brian2 as its authors step it; ours in float64 as well, unless the network is whole."""
     common = {"scale": options.scale, "seconds": options.seconds, "covering": options.covering}
-    rows = [("Brian2 C++", "float64", "run_chapter_brian"), ("tripartite", "float32", "run_chapter")]
+    rows = [
+        ("Brian2 C++", "float64", "run_chapter_brian"),
+        ("tripartite", "float32", "run_chapter"),
+    ]
     if options.scale < 1:
         rows.append(("tripartite", "float64", "run_chapter"))
     for who, precision, script in rows:
