@@ -106,7 +106,7 @@ def test_the_derivatives_are_those_of_a_matrix(always, number):
     np.testing.assert_allclose(both, np.stack([ds, ds]), atol=1e-13)
 
 
-@pytest.mark.parametrize("delay", [None, 0.45])
+@pytest.mark.parametrize("delay", [None, pytest.param(0.45, marks=pytest.mark.gate)])
 def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
     """By rows, and (with no projection large enough for them) by all edges."""
     surrogate = tp.core.surrogates.FastSigmoid(2.0)
@@ -172,6 +172,7 @@ def test_several_projections_are_delivered_together(monkeypatch):
     np.testing.assert_array_equal(plain["i->i.g"][:, 1], 0.0)
 
 
+@pytest.mark.gate
 def test_under_vmap_all_edges_are_added_up(always):
     """Several networks, and their gradients, are those of one after the other."""
     edges = networks.fixed_fan_in(24, 24, 6, key=jax.random.key(2))
