@@ -78,6 +78,20 @@ def test_the_sums_are_those_of_a_matrix(always, weight, dtype):
     np.testing.assert_allclose(together, expected, rtol=0, atol=tolerance)
 
 
+def test_only_a_cpu_loops_over_spikes(always):
+    together, laid = parts(jnp.asarray(0.7))
+
+    def deliver(signal):
+        return delivery.delivered(together, laid, events.fired(signal))
+
+    traced = jax.jit(deliver).trace(jnp.zeros(200))
+    loops = [
+        "stablehlo.while" in traced.lower(lowering_platforms=(kind,)).as_text()
+        for kind in ("cpu", "cuda", "tpu")
+    ]
+    assert loops == [True, False, False]
+
+
 @pytest.mark.parametrize("number", [3, 100])
 def test_the_derivatives_are_those_of_a_matrix(always, number):
     """Of silent cells too; forward, in reverse, and in reverse for several at once."""

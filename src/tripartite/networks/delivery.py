@@ -91,15 +91,19 @@ def _add_few(delivery: Delivery, laid: Laid, found: Fired) -> Array:
     return delivery.outgoing.add(laid.rows, found)
 
 
+def _add_by_number(delivery: Delivery, laid: Laid, found: Fired) -> Array:
+    few = found.number <= found.ids.size
+    return jax.lax.cond(few, _add_few, _add_all, delivery, laid, found)
+
+
 @jax.custom_jvp
 def delivered(delivery: Delivery, laid: Laid, found: Fired) -> Array:
     """What `delivery.all(laid.tables, found.signal)` is, by rows where few cells have fired.
 
-    Where many have, all edges are added up. So are they for a derivative: a cell that was silent
-    has one, by its surrogate.
+    Where many have, all edges are added up, and on anything but a CPU: there a loop costs more than
+    the edges. So are they for a derivative: a cell that was silent has one, by its surrogate.
     """
-    few = found.number <= found.ids.size
-    return jax.lax.cond(few, _add_few, _add_all, delivery, laid, found)
+    return jax.lax.platform_dependent(delivery, laid, found, cpu=_add_by_number, default=_add_all)
 
 
 @functools.partial(delivered.defjvp, symbolic_zeros=True)
