@@ -9,6 +9,7 @@ import pytest
 import tripartite as tp
 from network_models import SAME_SUM, clocked, leaky, recurrent, solve
 from tripartite import cells, networks, synapses
+from tripartite.core import Parameter, Relaxation, parameter
 
 # One cell, and none joined
 
@@ -145,7 +146,26 @@ def test_states_per_edge_and_per_cell_agree():
     np.testing.assert_allclose(v_each, v_merged, rtol=SAME_SUM)
 
 
-@pytest.mark.parametrize("kind", ["terminal", "tripartite"])
+class SlowerWhenDepolarised(synapses.AbstractLinearSynapse):
+    """A receptor of one's own, which closes the slower the higher its cell's voltage is."""
+
+    weight: Parameter = parameter(0.05, "mS/cm2")
+
+    def init(self):
+        return (jnp.zeros_like(self.weight),)
+
+    def relax(self, t, y, u):
+        closing = 0.2 * jnp.exp(-(u.v_post + 60.0) / 20.0)
+        return Relaxation((jnp.zeros_like(y[0]),), (closing + jnp.zeros_like(y[0]),))
+
+    def jump(self, t, before, y, u):
+        return (y[0] + self.weight * u.spike,)
+
+    def conductance(self, y, v_post):
+        return y[0], jnp.zeros_like(v_post)
+
+
+@pytest.mark.parametrize("kind", ["terminal", "tripartite", "of one's own"])
 def test_terminals_share_the_receptors_of_a_cell(kind):
     """One linear receptor for each cell, or one for each edge: the same conductance in all."""
     edges = networks.bernoulli(12, 12, 0.3, key=jax.random.key(3))
@@ -153,8 +173,10 @@ def test_terminals_share_the_receptors_of_a_cell(kind):
 
     def make(utilisation):
         receptor = synapses.DoubleExponential(0.05, rise=0.5, decay=4.0)
-        terminal = synapses.TsodyksMarkram(receptor, utilisation=utilisation)
-        return terminal if kind == "terminal" else synapses.TripartiteSynapse(terminal, effect=0.1)
+        own = SlowerWhenDepolarised() if kind == "of one's own" else receptor
+        terminal = synapses.TsodyksMarkram(own, utilisation=utilisation)
+        tripartite = kind == "tripartite"
+        return synapses.TripartiteSynapse(terminal, effect=0.1) if tripartite else terminal
 
     # A parameter that varies gives each edge a synapse of its own; here it does not vary.
     each = networks.population(make, len(edges), utilisation=np.full(len(edges), 0.4))

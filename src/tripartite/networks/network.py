@@ -269,9 +269,10 @@ class Network(AbstractRelaxation):
             else astrocyte_steps.held(y.populations[name])
             for name, part in self.populations.items()
         }
+        v, clefts = found.v, found.clefts
         projections = {
-            name: self.pathways[name].relax(part, t, y.projections[name], found.clefts[name])
-            for name, part in self.projections.items()
+            name: self.pathways[name].relax(p, t, y.projections[name], clefts[name], v[p.post])
+            for name, p in self.projections.items()
         }
         held = jax.tree.map(jnp.zeros_like, y.armed)
         windows = astrocyte_steps.listening(y.windows, found.inputs)
@@ -335,7 +336,7 @@ class Network(AbstractRelaxation):
             p = self.projections[name]
             synapses[name], amounts[name] = self.pathways[name].jump(
                 p, t, before.projections[name].synapses, synapses[name], found.clefts[name],
-                said, sums.get(name), spikes.get(p.post),
+                said, sums.get(name), found.v[p.post], spikes.get(p.post),
             )  # fmt: skip
         return {name: ProjectionState(synapses[name], lines[name]) for name in lines}, amounts
 

@@ -122,15 +122,16 @@ class Pathway(eqx.Module):
         own = y.synapses.terminals if projection.releasing else y.synapses
         return self.onto(self.synapses(projection).each(_transmitter, own))
 
-    def relax(self, projection: Projection, t: Array, y: ProjectionState, cleft: Cleft) -> Any:
-        """The synapses' own; the line is held."""
+    def relax(
+        self, projection: Projection, t: Array, y: ProjectionState, cleft: Cleft, v_post: Array
+    ) -> Any:
+        """The synapses' own; the line is held. **Arguments:** `v_post`, of the cells of `post`."""
         held = None if y.line is None else LineState(*(jnp.zeros_like(x) for x in y.line))
         edges = self.synapses(projection)
         if projection.releasing:
             first = edges.relax(t, y.synapses.terminals, cleft)
-            none = jnp.zeros((), jnp.result_type(cleft.v_post))
-            still = Cleft(*(none for _ in cleft))
-            then = projection.receptors(self.targets).relax(t, y.synapses.receptors, still)
+            quiet = _at_receptors(v_post)
+            then = projection.receptors(self.targets).relax(t, y.synapses.receptors, quiet)
             drive, decay = (
                 SharedState(first.drive, then.drive), SharedState(first.decay, then.decay)
             )  # fmt: skip
@@ -153,13 +154,13 @@ class Pathway(eqx.Module):
 
     def jump(
         self, projection: Projection, t: Array, before: Any, y: Any, cleft: Cleft, said: Array,
-        arrived: Array | None, post_spike: Array | None,
+        arrived: Array | None, v_post: Array, post_spike: Array | None,
     ) -> tuple[Any, Array]:  # fmt: skip
         """The synapses after the arrivals at `t`, and the weighted arrivals at each edge.
 
         **Arguments:** `before` and `y`, the synapses' states; `said`, the spikes that arrive;
-        `arrived`, their weighted sum at each target, if it is known; `post_spike`, the spikes of
-        the cells of `post`.
+        `arrived`, their weighted sum at each target, if it is known; `v_post` and `post_spike`,
+        the voltages and the spikes of the cells of `post`.
         """
         if self.fans is not None:
             if arrived is None:
@@ -171,18 +172,18 @@ class Pathway(eqx.Module):
         amounts = projection.weight * self._along(said)
         if not projection.releasing:
             return self.synapses(projection).jump(t, before, y, heard), amounts
-        return self._release(projection, t, before, y, heard), amounts
+        return self._release(projection, t, before, y, heard, v_post), amounts
 
     def _release(
-        self, projection: Projection, t: Array, before: SharedState, y: SharedState, heard: Cleft
-    ) -> SharedState:
+        self, projection: Projection, t: Array, before: SharedState, y: SharedState, heard: Cleft,
+        v_post: Array,
+    ) -> SharedState:  # fmt: skip
         """The terminals after a spike, and the receptors after all that they released."""
         assert self.into is not None
         edges, receptors = self.synapses(projection), projection.receptors(self.targets)
         out = edges.each(lambda synapse, y, u: synapse.released(y, u), y.terminals, heard)
         sums = self.into((projection.weight if self.laid is None else self.laid) * out)
-        none = jnp.zeros((), sums.dtype)
-        got = Cleft(*(none for _ in heard))._replace(spike=sums)
+        got = _at_receptors(v_post)._replace(spike=sums)
         return SharedState(
             edges.jump(t, before.terminals, y.terminals, heard),
             receptors.jump(t, before.receptors, y.receptors, got),
@@ -210,6 +211,12 @@ def _each(projection: Projection, path: Pathway, function: Any) -> Any:
     if not projection.releasing:
         return synapses
     return SharedState(synapses, function(projection.receptors(path.targets)))
+
+
+def _at_receptors(v_post: Array) -> Cleft:
+    """What receptors hear that terminals share, between spikes: the voltage of their cell."""
+    none = jnp.zeros((), v_post.dtype)
+    return Cleft(none, v_post, none, none, none, none, none)
 
 
 def _membrane(synapse: Any, y: Any, v_post: Array) -> Membrane:
