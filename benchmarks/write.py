@@ -27,6 +27,7 @@ TABLES = (
     "one_synapse",
     "attention",
     "multirate",
+    "devices",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

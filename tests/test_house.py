@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 60
 # Which part of the library may import which. Parts that are not named know only themselves.
 GRAMMAR = {"core"}
 MODELS = {*GRAMMAR, "stimuli", "channels", "cells", "astrocytes", "synapses", "networks"}
-VERBS = {"solvers", "failures", "gradients", "simulate", "analysis", "summary"}
+VERBS = {"solvers", "failures", "gradients", "simulate", "analysis", "summary", "scale"}
 USES = {"attention", "memory", "fit", "layers"}
 ALL_BELOW = {*MODELS, *VERBS, *USES}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulate": {*GRAMMAR, "stimuli", "solvers", "failures", "planning"},
     "analysis": {*GRAMMAR, "simulate"},
     "summary": GRAMMAR,
+    "scale": {"core"},
     "gradients": GRAMMAR,
     **{use: {*MODELS, *VERBS} for use in USES},
     "proofs": ALL_BELOW,

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -51,7 +52,7 @@ class TwoLayerMemory(AbstractEnergyMemory):
 
     patterns: Parameter = parameter(None, "1", source="the memories", doc="xi")
     feature: Lagrangian = Identity()
-    hidden: Lagrangian = LogSumExp()
+    hidden: Lagrangian = eqx.field(default_factory=LogSumExp)
     tau_f: Parameter = parameter(1.0, "ms", positive=True, source=_KROTOV_HOPFIELD)
     tau_h: Parameter = parameter(0.1, "ms", positive=True, source=_KROTOV_HOPFIELD)
 
@@ -130,7 +131,7 @@ class KeyValueMemory(AbstractRelaxation):
 
     keys: Parameter = parameter(None, "1", source="the memories")
     values: Parameter = parameter(None, "1", source="the memories")
-    hidden: Lagrangian = LogSumExp()
+    hidden: Lagrangian = eqx.field(default_factory=LogSumExp)
     tau_h: Parameter = parameter(1.0, "ms", positive=True, source=_KROTOV_HOPFIELD)
     tau_x: Parameter = parameter(1.0, "ms", positive=True, source=_KROTOV_HOPFIELD)
 
