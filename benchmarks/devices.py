@@ -1,4 +1,4 @@
-"""Weak scaling: as many cells for each device, on one device and on several, one core each.
+"""Weak scaling: as many cells for each device, on one device and on several, a process each.
 
 python benchmarks/devices.py [--rounds 3] [--quick]
 """
@@ -6,6 +6,7 @@ python benchmarks/devices.py [--rounds 3] [--quick]
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -22,25 +23,16 @@ def measure(options):
     cores = sorted(os.sched_getaffinity(0))
     counts = [n for n in (1, 2, 4, 8, 16) if n <= len(cores)]
     cells = CELLS // 16 if options.quick else CELLS
-    kinds = ("without edges", f"{FAN} edges each")
-    rows = [
-        Row("tripartite", f"{kind}, {n} device{'s' * (n > 1)}", "devices", {"devices": n, "edges": kind != kinds[0]})
-        for kind in kinds
-        for n in counts
-    ]  # fmt: skip
+    rows = []
+    for edges, kind in enumerate(("without edges", f"{FAN} edges each")):
+        for n in counts:
+            name = f"{kind}, {n} device{'s' * (n > 1)}"
+            rows.append(Row("tripartite", name, "", {"devices": n, "edges": edges}))
     taken = {row.setting: [] for row in rows}
     for _ in range(options.rounds):
         for row in rows:
-            request = [str(row.request["devices"]), str(cells), str(int(row.request["edges"]))]
-            pinned = cores[: row.request["devices"]]
-            done = subprocess.run(
-                [sys.executable, __file__, "--one", *request],
-                check=True,
-                capture_output=True,
-                text=True,
-                preexec_fn=lambda pinned=pinned: os.sched_setaffinity(0, pinned),
-            )
-            taken[row.setting].append(json.loads(done.stdout))
+            request = [str(row.request["devices"]), str(cells), str(row.request["edges"])]
+            taken[row.setting].append(together(request, cores[: row.request["devices"]]))
     for row in rows:
         times = taken[row.setting]
         row.found |= {"median": statistics.median(times), "least": min(times), "most": max(times)}
@@ -49,14 +41,32 @@ def measure(options):
     return rows
 
 
-def one(devices, cells, edges):
-    """Seconds of one solve of `devices * cells` cells over as many devices, the third time."""
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+def together(request, cores):
+    """Seconds of the slowest of as many processes, each on a core of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, "--one", *request, str(number), port],
+            stdout=subprocess.PIPE,
+            preexec_fn=lambda core=core: os.sched_setaffinity(0, [core]),
+        )
+        for number, core in enumerate(cores)
+    ]
+    return max(json.loads(process.communicate()[0].splitlines()[-1]) for process in processes)
+
+
+def one(devices, cells, edges, number, port):
+    """Seconds of one solve of `devices * cells` cells, at best, as process `number`."""
     import equinox as eqx
     import jax
     import jax.numpy as jnp
 
     import tripartite as tp
+
+    if devices > 1:
+        jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=devices, process_id=number)
 
     nets, size, key = tp.networks, devices * cells, jax.random.key(0)
     projections = []
@@ -72,29 +82,32 @@ def one(devices, cells, edges):
     def run(network, drive, y0):
         return tp.simulate(network, {"cells": drive}, y0=y0, t1=SPAN, dt=DT, save_every=SPAN).ys
 
-    for _ in range(3):
+    taken = []
+    for _ in range(5):
         begin = time.perf_counter()
         jax.block_until_ready(run(*args))
-        seconds = time.perf_counter() - begin
-    print(json.dumps(seconds))
+        taken.append(time.perf_counter() - begin)
+    print(json.dumps(min(taken)))
+
+
+def step(seconds):
+    """us for one step, of the seconds of a solve."""
+    return 1e6 * seconds * DT / SPAN
 
 
 def text(rows):
     """The page's section."""
-    lines = [
-        [
-            row.setting,
-            f"{1e6 * row.found['median'] * DT / SPAN:.0f} ({1e6 * row.found['least'] * DT / SPAN:.0f} "
-            f"to {1e6 * row.found['most'] * DT / SPAN:.0f})",
-            f"{row.found['efficiency']:.2f}",
-        ]
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        least, median, most = (step(row.found[name]) for name in ("least", "median", "most"))
+        spread = f"{median:.0f} ({least:.0f} to {most:.0f})"
+        lines.append([row.setting, spread, f"{row.found['efficiency']:.2f}"])
     return (
         "## Many devices\n\n"
-        f"{CELLS:,} Hodgkin-Huxley cells for each device, one core each, steps of {DT} ms, float32: "
-        "us for a step of all, and the time on one device over it (1: as many times more cells as "
-        "devices take no longer).\n"
+        f"{CELLS:,} Hodgkin-Huxley cells for each device, a process and a core each, steps of "
+        f"{DT} ms, float32: us for a step of all, and the time on one device over it (1: as many "
+        "times more cells as devices take no longer). The processes gather voltages over the "
+        "machine's own network, at every step.\n"
         + table(["cells", "us per step", "efficiency"], lines)
         + figure(
             "weak_scaling", "As many cells for each device: the time of a step, and a flat line"
@@ -111,13 +124,13 @@ def draw(rows):
 
     _, axis = plt.subplots(figsize=(5, 3), constrained_layout=True)
     for edges, label in ((False, "no edges"), (True, f"{FAN} edges for each cell")):
-        own = [row for row in rows if row.request["edges"] == edges]
+        own = [row for row in rows if bool(row.request["edges"]) == edges]
         counts = [row.request["devices"] for row in own]
-        times = [1e6 * row.found["median"] * DT / SPAN for row in own]
+        times = [step(row.found["median"]) for row in own]
         (line,) = axis.plot(counts, times, "o-", label=label)
         axis.axhline(times[0], color=line.get_color(), lw=0.8, ls=":")
     axis.set(
-        xlabel="devices (one core each)",
+        xlabel="devices (a process and a core each)",
         ylabel="time of a step (us)",
         ylim=(0, None),
         xticks=counts,
@@ -131,7 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--one", nargs=3, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=5, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.only = None
     if options.one:
