@@ -130,8 +130,18 @@ def tanh_gelu(x):
     return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
 
 
-def reference_hidden_state(tensors, token_ids, mask=None, activation=erf_gelu):
-    """BERT's last hidden state (Devlin et al. 2019), head by head, in float64."""
+def softmax_weights(layer, head, q, k):
+    return np.exp(q @ k.T)
+
+
+def reference_hidden_state(
+    tensors, token_ids, mask=None, activation=erf_gelu, weigh=softmax_weights
+):
+    """BERT's last hidden state (Devlin et al. 2019), head by head, in float64.
+
+    `weigh(layer, head, q, k)` gives the weights before they are normalised, of shape
+    (queries, tokens); q and k are each divided by d_head^(1/4).
+    """
 
     def affine(name, x):
         return x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
@@ -141,14 +151,14 @@ def reference_hidden_state(tensors, token_ids, mask=None, activation=erf_gelu):
         spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + CONFIG["layer_norm_eps"])
         return centred / spread * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
 
-    def attention(name, x):
+    def attention(layer, name, x):
         q, k, v = (affine(f"{name}.{part}", x) for part in ("query", "key", "value"))
         size = x.shape[1] // CONFIG["num_attention_heads"]
         heads = []
-        for start in range(0, x.shape[1], size):
+        for head, start in enumerate(range(0, x.shape[1], size)):
             part = slice(start, start + size)
-            scores = q[:, part] @ k[:, part].T / math.sqrt(size)
-            weights = np.exp(scores) * (np.ones(len(x)) if mask is None else mask)
+            weights = weigh(layer, head, q[:, part] / size**0.25, k[:, part] / size**0.25)
+            weights = weights * (np.ones(len(x)) if mask is None else mask)
             heads.append(weights / weights.sum(axis=1, keepdims=True) @ v[:, part])
         return np.concatenate(heads, axis=1)
 
@@ -157,7 +167,8 @@ def reference_hidden_state(tensors, token_ids, mask=None, activation=erf_gelu):
     x = norm("embeddings.LayerNorm", x + tensors["embeddings.token_type_embeddings.weight"][0])
     for layer in range(CONFIG["num_hidden_layers"]):
         at = f"encoder.layer.{layer}"
-        gathered = affine(f"{at}.attention.output.dense", attention(f"{at}.attention.self", x))
+        attended = attention(layer, f"{at}.attention.self", x)
+        gathered = affine(f"{at}.attention.output.dense", attended)
         x = norm(f"{at}.attention.output.LayerNorm", x + gathered)
         hidden = activation(affine(f"{at}.intermediate.dense", x))
         x = norm(f"{at}.output.LayerNorm", x + affine(f"{at}.output.dense", hidden))

@@ -2,6 +2,7 @@
 
 from tripartite.attention.checkpoint import tokenize
 from tripartite.attention.circuit import AttentionCircuit, CircuitState, Memory, Presented
+from tripartite.attention.encoder import AbstractEncoder, AttentionSize, softmax_heads
 from tripartite.attention.exponential import GaussHermite, Hyperbolic, PositiveRandom
 from tripartite.attention.features import (
     AbstractFeatureMap,
@@ -21,18 +22,23 @@ from tripartite.attention.layer import AstrocyteAttention
 from tripartite.attention.learned import LearnedExponential
 from tripartite.attention.linear_time import linear_time
 from tripartite.attention.pieces import AttentionState
-from tripartite.attention.pretrained import BertEncoder, load_bert, softmax_heads
+from tripartite.attention.pretrained import BertEncoder, load_bert
 from tripartite.attention.reading import Imperfections, ReadingCircuit, reached_at
 from tripartite.attention.signed import Taylor, Trigonometric
+from tripartite.attention.swap import AstrocyteEncoder, CircuitHeads, swap_attention
 
 __all__ = [
+    "AbstractEncoder",
     "AbstractFeatureMap",
     "AbstractPositiveFeatureMap",
     "AstrocyteAttention",
+    "AstrocyteEncoder",
     "AttentionCircuit",
+    "AttentionSize",
     "AttentionState",
     "BertEncoder",
     "CircuitAttention",
+    "CircuitHeads",
     "CircuitState",
     "EluPlusOne",
     "GaussHermite",
@@ -56,6 +62,7 @@ __all__ = [
     "read",
     "softmax_attention",
     "softmax_heads",
+    "swap_attention",
     "tokenize",
     "write",
 ]

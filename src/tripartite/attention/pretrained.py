@@ -3,7 +3,7 @@
 Architecture: Devlin et al. 2019 (arXiv 1810.04805); the post-norm encoder of Vaswani et al. 2017.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import equinox as eqx
@@ -13,11 +13,16 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from tripartite.attention.checkpoint import BertConfig, Folder, open_tensors, read_config
-from tripartite.attention.fixed_point import softmax_attention
+from tripartite.attention.encoder import (
+    AbstractEncoder,
+    Attend,
+    AttentionSize,
+    for_each_layer,
+    join_heads,
+    softmax_heads,
+    split_heads,
+)
 from tripartite.core.errors import is_concrete
-
-HeadArray = Float[Array, "heads tokens d_head"]
-MaskedAttend = Callable[[HeadArray, HeadArray, HeadArray, Bool[Array, " tokens"]], HeadArray]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
@@ -41,13 +46,6 @@ _SPELLINGS = {
     "narrow": "output.dense",
     "norm_output": "output.LayerNorm",
 }
-
-
-def softmax_heads(
-    q: HeadArray, k: HeadArray, v: HeadArray, mask: Bool[Array, " tokens"]
-) -> HeadArray:
-    """`softmax_attention` of every head, over the tokens where `mask` is true."""
-    return jax.vmap(partial(softmax_attention, mask=mask))(q, k, v)
 
 
 class BertLayer(eqx.Module):
@@ -77,27 +75,24 @@ class BertLayer(eqx.Module):
         self.heads = config.num_attention_heads
         self.activation = config.hidden_act
 
-    def _split_heads(self, x: Float[Array, "tokens width"]) -> HeadArray:
-        return x.reshape(x.shape[0], self.heads, -1).transpose(1, 0, 2)
-
     def __call__(
         self,
         x: Float[Array, "tokens width"],
         mask: Bool[Array, " tokens"],
-        attend: MaskedAttend,
+        attend: Attend,
     ) -> Float[Array, "tokens width"]:
         q, k, v = (
-            self._split_heads(jax.vmap(projection)(x))
+            split_heads(jax.vmap(projection)(x), self.heads)
             for projection in (self.query, self.key, self.value)
         )
         scale = q.shape[-1] ** -0.25
-        attended = attend(q * scale, k * scale, v, mask).transpose(1, 0, 2).reshape(x.shape)
+        attended = join_heads(attend(q * scale, k * scale, v, mask))
         x = jax.vmap(self.norm_attention)(x + jax.vmap(self.gather)(attended))
         y = ACTIVATIONS[self.activation](jax.vmap(self.widen)(x))
         return jax.vmap(self.norm_output)(x + jax.vmap(self.narrow)(y))
 
 
-class BertEncoder(eqx.Module):
+class BertEncoder(AbstractEncoder):
     """A BERT encoder: token numbers in, the last hidden state out.
 
     `encoder(token_ids, attention_mask, attend=...)`:
@@ -107,7 +102,7 @@ class BertEncoder(eqx.Module):
         are read. The hidden state at a padded token means nothing.
     - `attend(q, k, v, mask)`: the attention; takes and returns arrays of shape
         (heads, tokens, d_head), q and k each already divided by d_head^(1/4), and the mask as
-        booleans. By default softmax's.
+        booleans. By default softmax's. One for all layers, or a sequence of one for each.
 
     Returns the last hidden state, shape (tokens, width). For a batch, `jax.vmap`.
 
@@ -131,6 +126,11 @@ class BertEncoder(eqx.Module):
         self.layers = tuple(BertLayer(config, key=layer) for layer in layers)
 
     @property
+    def attentions(self) -> tuple[AttentionSize, ...]:
+        width = self.words.embedding_size
+        return tuple(AttentionSize(layer.heads, width // layer.heads) for layer in self.layers)
+
+    @property
     def max_tokens(self) -> int:
         """The longest text it has positions for."""
         return self.positions.num_embeddings
@@ -140,7 +140,7 @@ class BertEncoder(eqx.Module):
         token_ids: Int[Array, " tokens"],
         attention_mask: Bool[Array, " tokens"] | Int[Array, " tokens"] | None = None,
         *,
-        attend: MaskedAttend = softmax_heads,
+        attend: Attend | Sequence[Attend] = softmax_heads,
     ) -> Float[Array, "tokens width"]:
         ids = self._checked_ids(jnp.asarray(token_ids))
         given = jnp.ones(ids.shape) if attention_mask is None else jnp.asarray(attention_mask)
@@ -152,8 +152,9 @@ class BertEncoder(eqx.Module):
             )
         position, segment = self.positions.weight[: ids.size], self.types.weight[:1]
         x = jax.vmap(self.norm)(self.words.weight[ids] + segment + position)
-        for layer in self.layers:
-            x = layer(x, mask, attend)
+        attends = for_each_layer(attend, len(self.layers))
+        for layer, one in zip(self.layers, attends, strict=True):
+            x = layer(x, mask, one)
         return x
 
     def _checked_ids(self, ids: Int[Array, " tokens"]) -> Int[Array, " tokens"]:

@@ -5,7 +5,7 @@ over tokens in place of the class token.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from tripartite.attention import softmax_attention
+from tripartite.attention import AbstractEncoder, AttentionSize, softmax_attention
 
 _PATCH = 2
 _TOKENS = 16
@@ -74,12 +74,13 @@ class Block(eqx.Module):
         return x + jax.vmap(self.narrow)(jax.nn.gelu(y, approximate=False))
 
 
-class DigitsTransformer(eqx.Module):
+class DigitsTransformer(AbstractEncoder):
     """A vision transformer for 8 by 8 pictures: sixteen 2 by 2 patches are its tokens.
 
     Calling it on a picture of shape (8, 8), brightness from 0 to 1, returns the ten logits.
     `attend(q, k, v)` takes and returns arrays of shape (heads, tokens, d_head), with q and k each
-    already divided by d_head^(1/4), so any attention of that signature can take softmax's place.
+    already divided by d_head^(1/4), so any attention of that signature can take softmax's place;
+    a sequence gives one to each layer.
 
     **Arguments** of a randomly initialised one:
 
@@ -117,8 +118,13 @@ class DigitsTransformer(eqx.Module):
         self.norm = eqx.nn.LayerNorm(width)
         self.classify = eqx.nn.Linear(width, _DIGITS, key=classify)
 
+    @property
+    def attentions(self) -> tuple[AttentionSize, ...]:
+        width = self.norm.shape[0]
+        return tuple(AttentionSize(block.heads, width // block.heads) for block in self.blocks)
+
     def __call__(
-        self, image: Float[Array, "8 8"], attend: Attend = softmax_attend
+        self, image: Float[Array, "8 8"], attend: Attend | Sequence[Attend] = softmax_attend
     ) -> Float[Array, " 10"]:
         if image.shape != (8, 8):
             raise ValueError(
@@ -126,8 +132,9 @@ class DigitsTransformer(eqx.Module):
                 "picture of shape (8, 8). Use jax.vmap for a batch of pictures."
             )
         x = jax.vmap(self.embed)(_patches(image)) + self.positions
-        for block in self.blocks:
-            x = block(x, attend)
+        attends = attend if isinstance(attend, Sequence) else [attend] * len(self.blocks)
+        for block, one in zip(self.blocks, attends, strict=True):
+            x = block(x, one)
         return self.classify(jnp.mean(jax.vmap(self.norm)(x), axis=0))
 
 
