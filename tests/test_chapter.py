@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chapter_oracles as oracles
+from tripartite.networks import terminals
 
 HERE = Path(__file__).parent
 SIMULATORS = HERE.parent / "benchmarks" / "simulators"
@@ -178,20 +179,24 @@ def every_spike(y):
     return y.populations["cells"].spike > 0.5
 
 
-@functools.cache
 def a_twentieth():
     """As in tests/peers/brian2_chapter.py."""
     wiring, network = (importlib.import_module(f"chapter_{x}") for x in ("wiring", "network"))
     w = wiring.wiring(0.05, 0, "script")
     model = network.network(w, start=(0.3, 1.0))
     record = network.record(w) | {"all": every_spike}
-    return w, network.solve(model, w, 0.4, 0.1, record=record, stimulus=120.0)
+    found = network.solve(model, w, 0.4, 0.1, record=record, stimulus=120.0)
+    end = model.at_step(0.1).probe("excitation.bound", None)(found.stats["y1"])
+    return w, found, end
 
 
-def test_figure_6_in_brian_2():
+@pytest.mark.parametrize("many", [0, pytest.param(8192, marks=pytest.mark.gate)])
+def test_figure_6_in_brian_2(monkeypatch, many):
+    """Terminals moved at their spikes alone, as in a large network, and at every step."""
+    monkeypatch.setattr(terminals, "_MANY", many)
     with np.load(DATA, allow_pickle=False) as found:
         theirs = dict(found)
-    w, solution = a_twentieth()
+    w, solution, bound = a_twentieth()
     at, cells = np.nonzero(np.asarray(solution.ys["all"])[1:])
     # Spike for spike: the same steps, and 430 thresholds that rounding alone might move.
     np.testing.assert_array_equal(at, theirs["times"])
@@ -215,7 +220,6 @@ def test_figure_6_in_brian_2():
     assert set(steps - np.sort(theirs["releases"])) <= {0, 1}
     np.testing.assert_allclose(glia.transmitter, theirs["gliotransmitter"], rtol=0.1 / 16.0)
     # And what receptors bind of it comes a step later, to the same amount.
-    bound = exc.terminals.bound
     np.testing.assert_allclose(bound, theirs["bound"], rtol=1e-5)
     assert np.all(bound[w.astrocyte < 0] == 0.0)
     assert np.all(bound[w.astrocyte >= 0] > 0.8)

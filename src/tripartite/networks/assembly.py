@@ -1,5 +1,6 @@
 """Checks the parts of a network against one another, and lays out what connects them."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -204,6 +205,13 @@ def begun(network: "Network", dt: float | None) -> "Network":
                 network.pathways[name].lay(p),
                 is_leaf=lambda x: x is None,
             )
+        moved = network.pathways[name].terminals
+        if moved is not None:
+            network = eqx.tree_at(
+                lambda n, name=name: n.pathways[name].terminals,
+                network,
+                dataclasses.replace(moved, dt=dt),
+            )
         if dt is None or p.delay is None or p.max_delay is None:
             continue
         found, delay = line(f"projection {name!r}", p.delay, p.max_delay, dt)
@@ -214,6 +222,17 @@ def begun(network: "Network", dt: float | None) -> "Network":
             is_leaf=lambda x: x is None,
         )
     return network
+
+
+def mapped(network: "Network") -> "Network":
+    """The network without a look for who fired."""
+
+    def looks(n: "Network") -> list[Any]:
+        paths = [path.terminals for path in n.pathways.values()]
+        return [n.delivery, *(x.outgoing for x in paths if x is not None)]
+
+    none = [None] * len(looks(network))
+    return eqx.tree_at(looks, network, none, is_leaf=lambda x: x is None)
 
 
 def line_units(signal: str) -> Any:

@@ -113,7 +113,7 @@ class Network(AbstractRelaxation):
 
         Delivery by who fired would take as long in each of them as the busiest one needs.
         """
-        return eqx.tree_at(lambda n: n.delivery, self, None, is_leaf=lambda x: x is None)
+        return assembly.mapped(self)
 
     def init(self) -> NetworkState:
         """Every part at its own start; nothing under way.

@@ -12,6 +12,7 @@ from tripartite.networks.delays import Line, LineState
 from tripartite.networks.layout import Fans, Sums, fans, settled, sums
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
+from tripartite.networks.terminals import Terminals, TerminalsState, terminals
 
 # Up to this share of the cells of a population, only those that are reached have a state.
 _FEW = 0.25
@@ -25,7 +26,7 @@ class ProjectionState(NamedTuple):
 
 
 class SharedState(NamedTuple):
-    """`terminals`: of each edge; `receptors`: of each target, driven by what those release."""
+    """`terminals`: of each edge, or a `TerminalsState`; `receptors`: of each target."""
 
     terminals: Any
     receptors: Any
@@ -38,7 +39,8 @@ class Pathway(eqx.Module):
     target; `into` sums what edges say to their targets; `astrocyte`, `[edges]`, one past the last
     for none, and `onto`, which sums what edges say to the astrocytes; `line` and
     `laid`, once a solve has begun: the delay's memory, and the weights as they are read; `targets`,
-    how many states linear synapses have, of the cells `reached` if these are not all.
+    how many states linear synapses have, of the cells `reached` if these are not all; `terminals`,
+    of synapses that are moved at their spikes alone.
     """
 
     targets: int = eqx.field(static=True)
@@ -47,6 +49,7 @@ class Pathway(eqx.Module):
     onto: Sums | None
     line: Line | None
     laid: Array | None
+    terminals: Terminals | None
     pre: Array = constant()
     post: Array = constant()
     astrocyte: Array | None = constant()
@@ -58,15 +61,34 @@ class Pathway(eqx.Module):
 
     def init(self, projection: Projection) -> Any:
         """The synapses at their start."""
-        return _each(projection, self, lambda part: part.init())
+        found = _each(projection, self, lambda part: part.init())
+        if self.terminals is None:
+            return found
+        return found._replace(terminals=self.terminals.init(self._terminal(projection)))
 
     def blocks(self, projection: Projection) -> Any:
         """The units' own."""
-        return _each(projection, self, lambda part: part.blocks())
+        found = _each(projection, self, lambda part: part.blocks())
+        if self.terminals is None:
+            return found
+        return found._replace(terminals=self.terminals.blocks(self._terminal(projection)))
 
     def units(self, projection: Projection, undeclared: str) -> Any:
         """The units' own, where they are declared."""
-        return _each(projection, self, lambda part: part.units() or undeclared)
+        found = _each(projection, self, lambda part: part.units() or undeclared)
+        if self.terminals is None:
+            return found
+        terminal = self._terminal(projection)
+        return found._replace(terminals=self.terminals.units(terminal, undeclared))
+
+    def _terminal(self, projection: Projection) -> Any:
+        return self.synapses(projection).unit
+
+    def now(self, projection: Projection, y: Any) -> Any:
+        """The synapses' state, or their terminals', as it is now: one for each of `synapses`."""
+        if self.terminals is not None:
+            return self.terminals.now(self._terminal(projection), y.terminals)
+        return y.terminals if isinstance(y, SharedState) else y
 
     def cleft(
         self, projection: Projection, y: ProjectionState, t: Array, v: Array, v_post: Array,
@@ -81,6 +103,9 @@ class Pathway(eqx.Module):
             # Settled: the rates would be worked out anew at each edge.
             rate = none if trigger is None else self.arriving(projection, settled(trigger(v)))
             return Cleft(none, self._at_targets(v_post), none, none, none, rate, none)
+        if self.terminals is not None:
+            heard = none if gliotransmitter is None else jnp.append(gliotransmitter, none)
+            return Cleft(none, none, none, heard, none, none, none)
         v = self._along(v)
         rate = none if trigger is None else trigger(v)
         modulation = none
@@ -90,6 +115,8 @@ class Pathway(eqx.Module):
 
     def lay(self, projection: Projection) -> Array:
         """The weights as the layout reads them."""
+        if self.terminals is not None and self.terminals.outgoing is not None:
+            return self.terminals.outgoing.lay(projection.weight)
         return projection.weight if self.fans is None else self.fans.lay(projection.weight)
 
     def arriving(self, projection: Projection, signal: Array) -> Array:
@@ -120,6 +147,9 @@ class Pathway(eqx.Module):
         if self.into is None:
             return jnp.zeros((self.onto.targets,), jnp.result_type(projection.weight))
         own = y.synapses.terminals if projection.releasing else y.synapses
+        if isinstance(own, TerminalsState):
+            assert own.spilled is not None
+            return own.spilled
         return self.onto(self.synapses(projection).each(_transmitter, own))
 
     def relax(
@@ -129,7 +159,11 @@ class Pathway(eqx.Module):
         held = None if y.line is None else LineState(*(jnp.zeros_like(x) for x in y.line))
         edges = self.synapses(projection)
         if projection.releasing:
-            first = edges.relax(t, y.synapses.terminals, cleft)
+            own = y.synapses.terminals
+            if self.terminals is None:
+                first = edges.relax(t, own, cleft)
+            else:
+                first = self.terminals.relax(edges.unit, t, own, cleft.modulation)
             quiet = _at_receptors(v_post)
             then = projection.receptors(self.targets).relax(t, y.synapses.receptors, quiet)
             drive, decay = (
@@ -162,6 +196,9 @@ class Pathway(eqx.Module):
         `arrived`, their weighted sum at each target, if it is known; `v_post` and `post_spike`,
         the voltages and the spikes of the cells of `post`.
         """
+        if self.terminals is not None:
+            amounts = projection.weight * self._along(said)
+            return self._events(projection, t, before, y, said, v_post), amounts
         if self.fans is not None:
             if arrived is None:
                 arrived = self.arriving(projection, self._copied(said))
@@ -188,6 +225,20 @@ class Pathway(eqx.Module):
             edges.jump(t, before.terminals, y.terminals, heard),
             receptors.jump(t, before.receptors, y.receptors, got),
         )
+
+    def _events(
+        self, projection: Projection, t: Array, before: SharedState, y: SharedState, said: Array,
+        v_post: Array,
+    ) -> SharedState:  # fmt: skip
+        """Of terminals that move at spikes alone."""
+        assert self.terminals is not None
+        laid = self.lay(projection) if self.laid is None else self.laid
+        moved, sums = self.terminals.jump(
+            self._terminal(projection), projection.weight, laid, y.terminals, said
+        )
+        receptors = projection.receptors(self.targets)
+        got = _at_receptors(v_post)._replace(spike=sums)
+        return SharedState(moved, receptors.jump(t, before.receptors, y.receptors, got))
 
     def _copied(self, said: Array) -> Array:
         # Worth it only where each cell is read more often than it is computed.
@@ -259,13 +310,15 @@ def pathway(
         if few and 0 < len(cells) <= _FEW * n_post:
             targets, post = len(cells), np.searchsorted(cells, edges.post)
             reached = jnp.asarray(cells, jnp.int32)
+    into = None if projection.linear else sums(edges.post, n_post)
     return Pathway(
         targets,
         fans(edges.pre, post, n_pre, targets) if projection.linear else None,
-        None if projection.linear else sums(edges.post, n_post),
+        into,
         onto,
         None,
         None,
+        terminals(projection, n_pre, n_post, into, onto, astrocyte),
         jnp.asarray(edges.pre, jnp.int32),
         jnp.asarray(edges.post, jnp.int32),
         astrocyte,

@@ -10,8 +10,9 @@ from jaxtyping import Array, PyTree
 
 from tripartite.networks.astrocyte_steps import astrocytes
 from tripartite.networks.glia import Glia, glia_of
-from tripartite.networks.pathway import SharedState
+from tripartite.networks.pathway import Pathway
 from tripartite.networks.population import Population
+from tripartite.networks.projection import Projection
 
 if TYPE_CHECKING:
     from tripartite.networks.network import Network
@@ -21,7 +22,8 @@ class Probe(eqx.Module):
     """A function of a network's state: one port of one part, at `at` (`None`: everywhere).
 
     `receptors`: whether it is the state of receptors that terminals share, of each target; `glia`:
-    for astrocytes with a step of their own, what ends their window at a record.
+    for astrocytes with a step of their own, what ends their window at a record; `pathway` and
+    `projection`: those of synapses.
     """
 
     units: Population
@@ -33,11 +35,15 @@ class Probe(eqx.Module):
     reached: Array | None
     at: Any
     glia: Glia | None
+    pathway: Pathway | None
+    projection: Projection | None
 
     def __call__(self, y: Any) -> PyTree[Array]:
         own = y.projections[self.part].synapses if self.synapses else y.populations[self.part]
-        if isinstance(own, SharedState):
-            own = own.receptors if self.receptors else own.terminals
+        if self.receptors:
+            own = own.receptors
+        elif self.pathway is not None and self.projection is not None:
+            own = self.pathway.now(self.projection, own)
         if self.glia is not None and y.windows is not None:
             elapsed, now, heard = y.windows
             own, _ = self.glia.closed(own, heard[self.part], elapsed, now)
@@ -76,7 +82,10 @@ def find_port(network: "Network", name: str, at: Any) -> Probe:
     apart = network.astrocyte_steps is not None and part in astrocytes(network)
     glia = glia_of(network, part) if apart else None
     index = _index(name, at, size)
-    return Probe(units, part, port, synapses, size, shared, reached, index, glia)
+    return Probe(
+        units, part, port, synapses, size, shared, reached, index, glia,
+        network.pathways.get(part), network.projections.get(part),
+    )  # fmt: skip
 
 
 def _index(name: str, at: Any, size: int) -> Any:

@@ -1,6 +1,7 @@
 """Synapses: receptors, short-term plasticity, the tripartite synapse, long-term plasticity."""
 
 from tripartite.synapses.base import (
+    AbstractEventTerminal,
     AbstractLinearSynapse,
     AbstractReleasingSynapse,
     AbstractSynapse,
@@ -47,6 +48,7 @@ from tripartite.synapses.tsodyks_markram import (
 )
 
 __all__ = [
+    "AbstractEventTerminal",
     "AbstractLinearSynapse",
     "AbstractPlasticSynapse",
     "AbstractReleasingSynapse",

@@ -67,6 +67,27 @@ class AbstractReleasingSynapse(AbstractSynapse):
         """The amount that the spike in the `Cleft` `u` releases from `y`, before it has."""
 
 
+class AbstractEventTerminal(AbstractReleasingSynapse):
+    """A terminal that between spikes relaxes with constant coefficients, and hears only spikes.
+
+    A network with many of them moves each at its spikes alone, by the time since the last. Apart is
+    what gliotransmitter moves at all times: alike for all synapses of one astrocyte, it is one
+    state for each of these.
+    """
+
+    @abc.abstractmethod
+    def bound(self, y: PyTree[Array]) -> PyTree[Array]:
+        """The part of a state that gliotransmitter moves; `None` for none."""
+
+    @abc.abstractmethod
+    def with_bound(self, y: PyTree[Array], bound: PyTree[Array]) -> PyTree[Array]:
+        """The state with another such part, or with `None` in its place."""
+
+    @abc.abstractmethod
+    def clearing(self) -> Array:
+        """The rate (1/ms) at which `transmitter` decays between spikes."""
+
+
 class AbstractLinearSynapse(AbstractSynapse):
     """A synapse that adds up its spikes: each leaves the same response, whatever came before.
 

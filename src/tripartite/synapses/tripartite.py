@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, parameter, units
-from tripartite.synapses.base import AbstractReleasingSynapse, AbstractSynapse, require_range
+from tripartite.synapses.base import AbstractEventTerminal, AbstractSynapse, require_range
 from tripartite.synapses.tsodyks_markram import (
     CHAPTER,
     AbstractTsodyksMarkram,
@@ -85,7 +85,7 @@ class AbstractTripartiteSynapse(AbstractSynapse):
         return self.terminal.ports(y.terminal) | {"bound": y.bound}
 
 
-class TripartiteSynapse(AbstractTripartiteSynapse, AbstractReleasingSynapse):
+class TripartiteSynapse(AbstractTripartiteSynapse, AbstractEventTerminal):
     """Spike by spike: a `TsodyksMarkram` terminal under gliotransmission. For fixed steps.
 
     **Arguments:**
@@ -116,6 +116,18 @@ class TripartiteSynapse(AbstractTripartiteSynapse, AbstractReleasingSynapse):
     def terminal_alone(self) -> "TripartiteSynapse":
         """The same synapse on a `NoReceptor`."""
         return eqx.tree_at(lambda synapse: synapse.terminal, self, self.terminal.terminal_alone())
+
+    def bound(self, y: TripartiteState) -> Array:
+        """Gamma_S."""
+        return y.bound
+
+    def with_bound(self, y: TripartiteState, bound: Any) -> TripartiteState:
+        """The same terminal with another Gamma_S."""
+        return y._replace(bound=bound)
+
+    def clearing(self) -> Array:
+        """The terminal's `clearance`."""
+        return self.terminal.clearance
 
     def released(self, y: TripartiteState, u: Any) -> Array:
         """The terminal's release at the modulated utilisation."""

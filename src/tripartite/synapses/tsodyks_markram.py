@@ -18,8 +18,8 @@ from tripartite.core import (
     units,
 )
 from tripartite.synapses.base import (
+    AbstractEventTerminal,
     AbstractLinearSynapse,
-    AbstractReleasingSynapse,
     AbstractSynapse,
     NoReceptor,
     require_range,
@@ -105,7 +105,7 @@ class AbstractTsodyksMarkram(AbstractSynapse):
         return at_spike * self.recovery / (self.recovery + at_spike * rate)
 
 
-class TsodyksMarkram(AbstractTsodyksMarkram, AbstractReleasingSynapse):
+class TsodyksMarkram(AbstractTsodyksMarkram, AbstractEventTerminal):
     """Between spikes `du/dt = -forgetting u`, `dx/dt = recovery (1 - x)`, `dY/dt = -clearance Y`.
 
     At a spike, in this order: `u += U (1 - u)`, `r = u x`, `x -= r`, `Y += dilution content r`, and
@@ -163,6 +163,17 @@ class TsodyksMarkram(AbstractTsodyksMarkram, AbstractReleasingSynapse):
     def terminal_alone(self) -> "TsodyksMarkram":
         """The same terminal on a `NoReceptor`."""
         return eqx.tree_at(lambda terminal: terminal.receptor, self, NoReceptor())
+
+    def bound(self, y: TsodyksMarkramState) -> None:
+        """Nothing."""
+
+    def with_bound(self, y: TsodyksMarkramState, bound: None) -> TsodyksMarkramState:
+        """The same state."""
+        return y
+
+    def clearing(self) -> Array:
+        """`clearance`."""
+        return self.clearance
 
     def released(self, y: TsodyksMarkramState, u: Any) -> Array:
         """`(u + U (1 - u)) x` at the terminal's own utilisation, times the spike."""
