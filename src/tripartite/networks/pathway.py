@@ -163,7 +163,7 @@ class Pathway(eqx.Module):
             if self.terminals is None:
                 first = edges.relax(t, own, cleft)
             else:
-                first = self.terminals.relax(edges.unit, t, own, cleft.modulation)
+                first = self.terminals.relax(self._terminal(projection), t, own, cleft.modulation)
             quiet = _at_receptors(v_post)
             then = projection.receptors(self.targets).relax(t, y.synapses.receptors, quiet)
             drive, decay = (
