@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scale": {"core"},
     "gradients": GRAMMAR,
     **{use: {*MODELS, *VERBS} for use in USES},
+    "io": ALL_BELOW,
     "proofs": ALL_BELOW,
     "testing": ALL_BELOW,
     "plots": {*ALL_BELOW, "proofs"},
@@ -48,10 +49,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench": ALL_BELOW,
     "cli": {*ALL_BELOW, "proofs", "testing", "plots", "report", "bench"},
     "__main__": {"cli"},
-    "__init__": {*ALL_BELOW, "proofs", "testing", "plots"},
+    "__init__": {*ALL_BELOW, "io", "proofs", "testing", "plots"},
 }
 # These use the library as a user would: by its public names alone.
-OUTSIDERS = {"proofs", "testing", "plots", "report", "bench", "cli"}
+OUTSIDERS = {"io", "proofs", "testing", "plots", "report", "bench", "cli"}
 
 RUNTIME = {"jax", "equinox", "diffrax", "lineax", "optimistix", "jaxtyping", "optax", "numpy"}
 BANNED_CALLS = {"super", "hasattr", "eval", "exec"}

@@ -1,6 +1,6 @@
 """The grammar: dynamics, parameters, units, numerics, errors. It depends on nothing here."""
 
-from tripartite.core import errors, files, numerics, surrogates, units
+from tripartite.core import archive, errors, files, numerics, surrogates, units
 from tripartite.core.dynamics import (
     AbstractDynamics,
     AbstractRelaxation,
@@ -31,6 +31,7 @@ __all__ = [
     "Parameter",
     "ParameterInfo",
     "Relaxation",
+    "archive",
     "as_cleft",
     "as_membrane",
     "astype",
