@@ -1,5 +1,7 @@
 """`tripartite verify` and `bench`: exit statuses, JSON, report, and what it says on the way."""
 
+import base64
+import html.parser
 import json
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import jax
 import pytest
 
 import tripartite
-from tripartite import bench, cli, report
+from tripartite import bench, cli, proofs, report, webpage
 from tripartite.proofs import Claim, Theorem, certify
 
 ENDS = {"holds": 0.5, "fails": 2.0, "interrupted": None}
@@ -88,6 +90,49 @@ def test_an_interrupted_run_leaves_its_finished_checks_in_the_report(tmp_path):
     page = (tmp_path / "report.md").read_text()
     assert "the theorem that interrupted" in page
     assert "a float32" in page
+
+
+class _Reader(html.parser.HTMLParser):
+    """The tags that are open, those that were seen, and every address that would be fetched."""
+
+    def __init__(self):
+        html.parser.HTMLParser.__init__(self)
+        self.open, self.seen, self.fetched = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.fetched += [x for name, x in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.usefixtures("theorems")
+def test_the_page_in_html_is_whole_and_fetches_nothing(tmp_path):
+    cli.main(["verify", "--only", "holds", "--only", "fails", "--report", str(tmp_path)])
+    page = (tmp_path / "report.html").read_text()
+    reader = _Reader()
+    reader.feed(page)
+    assert reader.open == []
+    assert "script" not in reader.seen
+    assert all(address.startswith("data:image/png") for address in reader.fetched)
+    assert reader.seen.count("h2") == 2
+    assert '<td class="fail">FAIL</td>' in page
+
+
+def test_the_page_shows_a_picture_and_no_markup_of_a_claim(tmp_path):
+    picture = tmp_path / "made.png"
+    picture.write_bytes(b"a picture")
+    check = proofs.Check("a < b & <script>", "algebra", 1e-3, 1e-2, False, True, "why", "cpu", 0.1)
+    theorem = proofs.Theorem("made", "a statement", "a < b", (), "a source")
+    certificate = proofs.Certificate(theorem, (check,), "float64", {})
+    page = webpage.webpage([certificate], [(picture, "what it shows")])
+    assert "a &lt; b &amp; &lt;script&gt;" in page
+    assert base64.b64encode(b"a picture").decode() in page
+    # A margin of ten is one of sixteen decades.
+    assert "width:6%" in page
 
 
 @pytest.mark.usefixtures("theorems")

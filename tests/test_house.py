@@ -45,14 +45,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proofs": ALL_BELOW,
     "testing": ALL_BELOW,
     "plots": {*ALL_BELOW, "proofs"},
-    "report": {"proofs", "plots"},
+    "webpage": {"proofs"},
+    "report": {"proofs", "plots", "webpage"},
     "bench": ALL_BELOW,
     "cli": {*ALL_BELOW, "proofs", "testing", "plots", "report", "bench"},
     "__main__": {"cli"},
     "__init__": {*ALL_BELOW, "io", "proofs", "testing", "plots"},
 }
 # These use the library as a user would: by its public names alone.
-OUTSIDERS = {"io", "proofs", "testing", "plots", "report", "bench", "cli"}
+OUTSIDERS = {"io", "proofs", "testing", "plots", "webpage", "report", "bench", "cli"}
 
 RUNTIME = {"jax", "equinox", "diffrax", "lineax", "optimistix", "jaxtyping", "optax", "numpy"}
 BANNED_CALLS = {"super", "hasattr", "eval", "exec"}

@@ -111,7 +111,10 @@ def _add_verify(commands: Any) -> None:
     )
     verify.add_argument("--json", type=Path, metavar="FILE", help="write every check as JSON")
     verify.add_argument(
-        "--report", type=Path, metavar="DIR", help="write a Markdown report with figures"
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a report with figures, in HTML and Markdown",
     )
     verify.add_argument(
         "--precision",

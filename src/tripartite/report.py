@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tripartite.proofs import Certificate, Check, format_bound, format_measured, verdict
+from tripartite.webpage import webpage
 
 NO_FIGURES = (
     "No figures: matplotlib is not installed. Install the plots extra "
@@ -71,7 +72,10 @@ def _where_the_time_goes(certificates: list[Certificate], seconds: float) -> lis
 
 
 def write_report(certificates: list[Certificate], directory: Path) -> str:
-    """Writes `report.md` and, with matplotlib, its figures. Returns a line that says so."""
+    """Writes `report.html` and `report.md`, with matplotlib their figures; says so in a line.
+
+    The page in HTML holds its figures, needs no network, and opens in any browser.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     figures: dict[str, str] = {}
     drawn = importlib.util.find_spec("matplotlib") is not None
@@ -91,5 +95,7 @@ def write_report(certificates: list[Certificate], directory: Path) -> str:
     if not drawn:
         parts.append(NO_FIGURES)
     (directory / "report.md").write_text("\n".join(parts))
-    written = f"report: {directory / 'report.md'}, {len(figures)} figures\n"
+    pictures = [(directory / name, caption) for name, caption in figures.items()]
+    (directory / "report.html").write_text(webpage(certificates, pictures), encoding="utf-8")
+    written = f"report: {directory / 'report.html'} (and report.md), {len(figures)} figures\n"
     return written if drawn else written + NO_FIGURES

@@ -13,7 +13,7 @@ from tripartite.core import AbstractDynamics
 AXIS = "units"
 
 
-def mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A line of devices for `shard`: by default all there are, of every process.
 
     **Raises:** `ValueError` for no device, or one named twice.
