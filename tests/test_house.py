@@ -92,7 +92,7 @@ def library() -> dict[str, Source]:
 
 
 def others() -> dict[str, Source]:
-    folders = ("tests", "docs", "scripts", "benchmarks", ".ci")
+    folders = ("tests", "docs", "scripts", "benchmarks", "experiments", ".ci")
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     return {str(path.relative_to(ROOT)): Source.of(path.read_text()) for path in paths}
 

@@ -1,0 +1,1 @@
+"""The learning experiments of He et al. (2024), with the real Hodgkin-Huxley equations."""
