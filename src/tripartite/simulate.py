@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite import planning
+from tripartite import checkpointed, planning
 from tripartite.core import AbstractDynamics, part_name
 from tripartite.core.errors import concrete_float, require_finite
+from tripartite.core.files import Location
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import is_mapped, products_reached
 from tripartite.stimuli import AbstractStimulus, as_stimulus
@@ -52,6 +53,8 @@ def simulate(
     key: PRNGKeyArray | None = None,
     progress: bool = False,
     throw: bool = True,
+    checkpoint: Location | None = None,
+    every: float | None = None,
 ) -> diffrax.Solution:
     """Solves a model from `t0` to `t1` and records it.
 
@@ -81,6 +84,9 @@ def simulate(
     - `progress`: prints how far the solve has come.
     - `throw`: raise if the solve fails; otherwise compare `sol.result` with
         `tripartite.RESULTS.successful`.
+    - `checkpoint`, `every`: with `dt`, a file that is written whole after every `every` ms (rounded
+        up to whole records) with the state and the records so far. The same call, after a kill,
+        goes on from there, and its numbers are those of a run that was never killed, bit for bit.
 
     **Returns:** diffrax's `Solution`: `ts` in ms, `ys` the record (time first), `result`,
     `stats["y1"]`, the state at `t1`, from which another call can go on, and `stats["plan"]`, which
@@ -92,6 +98,8 @@ def simulate(
     span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
+    if every is not None and checkpoint is None:
+        raise ValueError("every= is the time between checkpoints: pass checkpoint=, their file.")
     model = _ready(model, dt, mapped=is_mapped((model, stimulus, y0, key)))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
@@ -109,17 +117,22 @@ def simulate(
         options, save, plan = planning.fixed(
             solver, model, stimulus, y0, span, step, save_every, adjoint, key
         )
-    subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
-    solution = diffrax.diffeqsolve(
-        t0=jnp.asarray(begin, dtype),
-        t1=jnp.asarray(end, dtype),
-        y0=y0,
-        args=(model, stimulus),
-        saveat=diffrax.SaveAt(subs=subs, solver_state=dt is not None),
-        throw=False,
-        progress_meter=diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
+    call = {
+        "t0": jnp.asarray(begin, dtype),
+        "t1": jnp.asarray(end, dtype),
+        "y0": y0,
+        "args": (model, stimulus),
+        "throw": False,
+        "progress_meter": diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
         **options,
-    )
+    }
+    if checkpoint is None:
+        subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
+        saveat = diffrax.SaveAt(subs=subs, solver_state=dt is not None)
+        solution = diffrax.diffeqsolve(**call, saveat=saveat)
+    else:
+        parts = checkpointed.segments(every, dt, options, save)
+        solution = checkpointed.solve(checkpoint, parts, call, probe, save)
     reached = products_reached(options["solver"], solution.solver_state, y0)
     solution = _flattened(solution, plan)
     return check_result(solution, model, stimulus, y0, reached, throw=throw)

@@ -1,6 +1,6 @@
 """The grammar: dynamics, parameters, units, numerics, errors. It depends on nothing here."""
 
-from tripartite.core import archive, errors, files, numerics, surrogates, units
+from tripartite.core import archive, describe, errors, files, numerics, surrogates, units
 from tripartite.core.dynamics import (
     AbstractDynamics,
     AbstractRelaxation,
@@ -36,6 +36,7 @@ __all__ = [
     "as_membrane",
     "astype",
     "constant",
+    "describe",
     "errors",
     "files",
     "has_jump",

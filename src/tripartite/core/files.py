@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ def whole_file(path: Location) -> Iterator[BinaryIO]:
 
     What is written goes to a file beside it, `.name.*.part`, which is flushed to the disk and then
     renamed. Whoever reads `path`, and whatever kills the writer, finds the old file or the new
-    one, never a part; after a kill the part may be left behind, and can be deleted. If the block
-    raises, the part is deleted and the old file stays.
+    one, never a part; after a kill the part may be left behind, for `remove_parts` to delete. If
+    the block raises, the part is deleted and the old file stays.
 
     ```python
     with whole_file("model.zip") as file:
@@ -42,6 +43,13 @@ def whole_file(path: Location) -> Iterator[BinaryIO]:
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def remove_parts(path: Location) -> None:
+    """Deletes what killed writers of `path` left behind; only where nobody else is writing it."""
+    target = Path(os.path.realpath(path))
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from tripartite.solvers import scans
 from tripartite.solvers.exponential import AbstractExponential
@@ -34,8 +35,9 @@ class FixedSteps(diffrax.AbstractAdjoint):
 
     **Arguments:** `steps` the number of steps; `dt` their length in ms; `gradient` one of the
     above, or `None` to choose: linearised for a state of at most ten numbers and a million steps,
-    else by steps. (Under `vmap` over more than a few states by steps is faster:
-    `tripartite.simulate` sees to it.)
+    else by steps (under `vmap` over more than a few states by steps is faster:
+    `tripartite.simulate` sees to it); `first`: how many steps were taken before from the same t0,
+    a scalar of int32, or `None`.
 
     It serves `diffeqsolve(..., stepsize_controller=ConstantStepSize(), adjoint=FixedSteps(...))`
     with `SaveAt(t0=, t1=, steps=)`; for anything else it raises a `ValueError` that says so.
@@ -44,6 +46,7 @@ class FixedSteps(diffrax.AbstractAdjoint):
     steps: int = eqx.field(static=True)
     dt: float = eqx.field(static=True)
     gradient: str | None = eqx.field(static=True, default=None)
+    first: Array | None = None
 
     def __check_init__(self) -> None:
         if self.gradient is not None and self.gradient not in GRADIENTS:
@@ -72,7 +75,7 @@ class FixedSteps(diffrax.AbstractAdjoint):
         records = [
             eqx.filter_closure_convert(sub.fn, t0, init_state.y, args) for sub in subs if sub.steps
         ]
-        context = scans.Context(args, terms, _both_modes(solver), t0, records)
+        context = scans.Context(args, terms, _both_modes(solver), t0, records, self.first)
         walk = scans.Walk(self.steps, self.dt, every, progress_meter)
         start = (init_state.y, init_state.solver_state, init_state.result)
         meter = init_state.progress_meter_state
@@ -81,8 +84,12 @@ class FixedSteps(diffrax.AbstractAdjoint):
             gradient = GRADIENTS[0]
         carry, meter, records = scans.run(walk, gradient, context, start, meter)
         blocks = self.steps // every
-        times = t0 + self.dt * (every * jnp.arange(1, blocks + 1)).astype(t0.dtype)
+        numbers = every * jnp.arange(1, blocks + 1)
         end = t0 + jnp.asarray(self.dt * self.steps, t0.dtype)
+        if self.first is not None:
+            numbers = self.first + numbers.astype(jnp.int32)
+            end = walk.time(context, self.steps)
+        times = t0 + self.dt * numbers.astype(t0.dtype)
         ends, records = (init_state.y, carry[0]), iter(records)
         when, ragged = (t0, times, end), bool(self.steps % every)
         saved = [

@@ -22,6 +22,7 @@ class Context(NamedTuple):
     solver: Any
     t0: Array
     records: list[Callable[[Any, Any, Any], Any]]
+    first: Array | None = None
 
 
 class Walk(NamedTuple):
@@ -33,7 +34,8 @@ class Walk(NamedTuple):
     meter: Any
 
     def time(self, context: Context, number: Any) -> Array:
-        """The time (ms) after `number` steps."""
+        """The time (ms) after `number` steps of this walk, which may go on after another."""
+        number = number if context.first is None else context.first + number
         return context.t0 + self.dt * jnp.asarray(number).astype(context.t0.dtype)
 
     def step(self, context: Context, carry: Any, i: Array) -> Any:
