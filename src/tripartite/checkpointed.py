@@ -1,7 +1,6 @@
 """A long solve in segments, each written to a file, so that a killed one goes on where it was."""
 
 import dataclasses
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +38,7 @@ class Segments(NamedTuple):
     every: int
 
 
-def segments(every: Any, dt: float | None, options: Mapping[str, Any], save: Any) -> Segments:
+def segments(every: Any, dt: float | None, adjoint: Any, save: dict[str, Any]) -> Segments:
     """The segments of a solve of which a checkpoint is written every `every` ms.
 
     **Raises:** `ValueError` without a fixed step, for an adjoint that is not ours, or for an
@@ -52,7 +51,6 @@ def segments(every: Any, dt: float | None, options: Mapping[str, Any], save: Any
             "checkpoint= needs fixed steps, which can be taken up again bit for bit: pass dt=, for "
             "example dt=0.05."
         )
-    adjoint = options["adjoint"]
     if not isinstance(adjoint, FixedSteps):
         raise ValueError(
             f"checkpoint= takes the steps of solvers.FixedSteps, got {type(adjoint).__name__}: "
@@ -81,9 +79,12 @@ def solve(
     """
     if not all(map(is_concrete, jax.tree.leaves((call, probe)))):
         raise ValueError("checkpoint= writes files: call simulate outside of jit, vmap and grad.")
-    about = _about(parts, call, probe)
+    content = archive.read(path, _KIND) if Path(path).exists() else None
+    about, start = _about(parts, call, probe), _start(call)
+    progress = Progress(0, start, np.zeros(0), None)
+    if content is not None:
+        progress = _resumed(path, content, about, parts, start, probe, call)
     remove_parts(path)
-    progress = _resumed(path, about, parts, _start(call), probe, call)
     result = diffrax.RESULTS.successful
     while progress.steps < parts.steps:
         segment = _segment(parts, progress, call, probe, save)
@@ -207,16 +208,14 @@ def _write(path: Location, about: dict[str, str], progress: Progress) -> None:
 
 def _resumed(
     path: Location,
+    content: archive.Content,
     about: dict[str, str],
     parts: Segments,
     start: Any,
     probe: Any,
     call: dict[str, Any],
 ) -> Progress:
-    """The progress in the file, or none where there is no file."""
-    if not Path(path).exists():
-        return Progress(0, start, np.zeros(0), None)
-    content = archive.read(path, _KIND)
+    """The progress in the file. **Raises:** `ValueError` if it is that of another run."""
     old, steps = content.header.get("about"), content.header.get("steps")
     if not isinstance(old, dict) or type(steps) is not int or not 0 < steps <= parts.steps:
         raise archive.damaged(path, "it does not say what was run, and how far")

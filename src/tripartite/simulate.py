@@ -98,8 +98,6 @@ def simulate(
     span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
-    if every is not None and checkpoint is None:
-        raise ValueError("every= is the time between checkpoints: pass checkpoint=, their file.")
     model = _ready(model, dt, mapped=is_mapped((model, stimulus, y0, key)))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
@@ -126,16 +124,29 @@ def simulate(
         "progress_meter": diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
         **options,
     }
-    if checkpoint is None:
-        subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
-        saveat = diffrax.SaveAt(subs=subs, solver_state=dt is not None)
-        solution = diffrax.diffeqsolve(**call, saveat=saveat)
-    else:
-        parts = checkpointed.segments(every, dt, options, save)
-        solution = checkpointed.solve(checkpoint, parts, call, probe, save)
+    solution = _solved(call, probe, save, dt, checkpoint, every)
     reached = products_reached(options["solver"], solution.solver_state, y0)
     solution = _flattened(solution, plan)
     return check_result(solution, model, stimulus, y0, reached, throw=throw)
+
+
+def _solved(
+    call: dict[str, Any],
+    probe: _Probe,
+    save: dict[str, Any],
+    dt: float | None,
+    checkpoint: Location | None,
+    every: float | None,
+) -> diffrax.Solution:
+    """The solve in one piece, or in segments that are written to a file."""
+    if checkpoint is not None:
+        parts = checkpointed.segments(every, dt, call["adjoint"], save)
+        return checkpointed.solve(checkpoint, parts, call, probe, save)
+    if every is not None:
+        raise ValueError("every= is the time between checkpoints: pass checkpoint=, their file.")
+    subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}
+    saveat = diffrax.SaveAt(subs=subs, solver_state=dt is not None)
+    return diffrax.diffeqsolve(**call, saveat=saveat)
 
 
 def _ready(model: Any, dt: float | None, *, mapped: bool) -> AbstractDynamics:

@@ -1,6 +1,15 @@
 """The grammar: dynamics, parameters, units, numerics, errors. It depends on nothing here."""
 
-from tripartite.core import archive, describe, errors, files, numerics, surrogates, units
+from tripartite.core import (
+    archive,
+    describe,
+    errors,
+    files,
+    numerics,
+    port_units,
+    surrogates,
+    units,
+)
 from tripartite.core.dynamics import (
     AbstractDynamics,
     AbstractRelaxation,
@@ -45,6 +54,7 @@ __all__ = [
     "parameter",
     "parameters_of",
     "part_name",
+    "port_units",
     "prefix_leaves",
     "signal",
     "surrogates",

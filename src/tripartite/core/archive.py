@@ -60,6 +60,7 @@ _META = "__metadata__"
 # A header of 100 MB is safetensors' own limit.
 _LONGEST = 100_000_000
 _AXES = 32
+_LARGEST = 2**48
 
 
 class Content(NamedTuple):
@@ -233,7 +234,8 @@ def _array(
         case _:
             raise damaged(path, f"array {name!r} is said to hold {kind!r}")
     whole = all(type(n) is int and n >= 0 for n in shape) and len(shape) <= _AXES
-    if dtype is None or not whole:
+    # Without its axes of zero, too, a shape must be one that an array can have.
+    if dtype is None or not whole or math.prod(n or 1 for n in shape) > _LARGEST:
         raise damaged(path, f"array {name!r} is of type {code!r} and shape {shape}")
     kept = jnp.dtype(dtype)
     # In whole numbers of any size: a shape may be absurd, and nothing is allocated yet.
