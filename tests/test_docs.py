@@ -12,7 +12,8 @@ by a fenced block of the language `error`, whose text its exception must contain
     ```
 
 A block of the language `output` is what the Python block before it prints; `...` stands for
-anything, as in a doctest, and runs of white space are one.
+anything, as in a doctest, and runs of white space are one. A page that shows an extra's work says so
+in a line `<!-- needs: xarray -->`, and is skipped by name without it.
 """
 
 import contextlib
@@ -84,7 +85,10 @@ def test_page_runs(page, monkeypatch, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     monkeypatch.chdir(tmp_path)
-    run_page(page.read_text(), str(page))
+    text = page.read_text()
+    for extra in re.findall(r"^<!-- needs: (\w+) -->$", text, re.MULTILINE):
+        pytest.importorskip(extra)
+    run_page(text, str(page))
 
 
 def test_the_api_page_has_every_public_name():
