@@ -12,8 +12,8 @@ by a fenced block of the language `error`, whose text its exception must contain
     ```
 
 A block of the language `output` is what the Python block before it prints; `...` stands for
-anything, as in a doctest, and runs of white space are one. A page that shows an extra's work says so
-in a line `<!-- needs: xarray -->`, and is skipped by name without it.
+anything, as in a doctest, and runs of white space are one. A page that shows an extra's work says
+so in a line `<!-- needs: xarray -->`, and is skipped by name without it.
 """
 
 import contextlib
