@@ -25,6 +25,7 @@ PYTHONS = {"peers": "TRIPARTITE_PEERS_PYTHON", "brian": "TRIPARTITE_BRIAN_PYTHON
 # Which environment runs which script; the others run in ours.
 ENVIRONMENT = {
     "run_jaxley": "peers",
+    "run_fit_jaxley": "peers",
     "run_neuron": "peers",
     "run_pospischil": "peers",
     "run_arbor": "peers",

@@ -257,6 +257,15 @@ def attention(found):
     yield line("attention, decoding: the dearest length's cost / the cheapest's", "<=", 1.25, value)
 
 
+def fit(found):
+    """The share of random starts that end within 2 % of all five parameters."""
+    rows = rows_of(found, "tripartite", "Levenberg-Marquardt, nudged")
+    errors = [e for row in rows for e in row.get("errors", ())]
+    within = [e is not None and e < found["within"] for e in errors]
+    what = "fit of an axon, nudged: random starts of 20 that end within 2 %"
+    yield line(what, ">=", 20, sum(within) if within else None)
+
+
 JUDGES = {
     "population": population,
     "one_cell": one_cell,
@@ -268,4 +277,5 @@ JUDGES = {
     "scaling": scaling,
     "one_synapse": one_synapse,
     "attention": attention,
+    "fit": fit,
 }

@@ -28,6 +28,7 @@ TABLES = (
     "attention",
     "multirate",
     "devices",
+    "fit",
 )
 PINNED = {"cores used": "1" if core() is not None else "unpinned"}
 NOTICE = "<!-- Written by benchmarks/write.py from benchmarks/results/. -->\n\n"

@@ -58,7 +58,8 @@ def read_checkpoint(path: File) -> Checkpoint:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # A file that NumPy cannot read it would leave open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(bytes(arrays.pop(_HEADER)))
     except FileNotFoundError:
@@ -111,7 +112,7 @@ def _changes(name: str, found: Any, here: Any) -> Any:
             label = f"{name} {key}".strip()
             yield from _changes(label, found.get(key, "nothing"), here.get(key, "nothing"))
     elif found != here:
-        if name in ("model", "data"):
+        if name in ("model", "data", "starts"):
             yield f"{name}: other numbers or another structure"
         else:
             yield f"{name}: the file has {found}, this fit {here}"

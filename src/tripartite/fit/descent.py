@@ -38,7 +38,7 @@ class Descent(NamedTuple):
     packing: Packing
     objective: Callable[[Array, Array], Array]
     step: Callable[[State, Array], Step]
-    starts: int | None
+    many: bool
 
 
 def descent(
@@ -47,7 +47,7 @@ def descent(
     data: Any,
     optim: optax.GradientTransformation,
     *,
-    starts: int | None,
+    many: bool,
     key: PRNGKeyArray | None,
     forward: bool,
 ) -> Descent:
@@ -76,7 +76,9 @@ def descent(
     def one(state: State, step: Array) -> Step:
         value, gradient = slopes(state.z, step)
         finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
-        updates, inner = optim.update(gradient, state.optim, state.z)
+        # Optimisers mix floats with counts, which strict promotion refuses.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, inner = optim.update(gradient, state.optim, state.z)
         better = finite & (value < state.best)
         moved = State(
             optax.apply_updates(state.z, updates),  # pyright: ignore[reportArgumentType]
@@ -88,21 +90,14 @@ def descent(
         kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, state)
         return Step(kept, jnp.where(finite, value, jnp.inf), gradient, finite)
 
-    whole = one if starts is None else jax.vmap(one, in_axes=(0, None))
-    return Descent(packing, jax.jit(objective), jax.jit(whole), starts)
+    whole = jax.vmap(one, in_axes=(0, None)) if many else one
+    return Descent(packing, eqx.filter_jit(objective), eqx.filter_jit(whole), many)
 
 
-def first(
-    packing: Packing,
-    optim: optax.GradientTransformation,
-    starts: int | None,
-    key: PRNGKeyArray | None,
-) -> State:
-    """The state of no step: the model's own values, or random ones."""
+def first(packing: Packing, optim: optax.GradientTransformation, begins: Array | None) -> State:
+    """The state of no step: the model's own values, or those of every start."""
 
     def begun(z: Array) -> State:
         return State(z, optim.init(z), z, jnp.asarray(jnp.inf, z.dtype))
 
-    if starts is None or key is None:
-        return begun(packing.zero())
-    return jax.vmap(lambda key: begun(packing.draw(key)))(jax.random.split(key, starts))
+    return begun(packing.zero()) if begins is None else jax.vmap(begun)(begins)

@@ -38,7 +38,7 @@ def failed(
     **Arguments:** `good`, the state before the last step that went well; `bad`, the one after it,
     at which the loss or a derivative is not finite; `seen`, what the step saw, or an error's text.
     """
-    packing, many = problem.packing, problem.starts is not None
+    packing, many = problem.packing, problem.many
     z = bad.z[0] if many else bad.z
     before = None if good is None else (good.z[0] if many else good.z)
     blamed = _blamed(problem, step, before, z)

@@ -1,5 +1,6 @@
 """What is read off a voltage trace: spikes, their times, what follows them."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -51,6 +52,11 @@ def crossing_times(
     _check_trace(ts, v)
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}.")
+    return _crossings(ts, v, most, threshold, rearm)
+
+
+@partial(jax.jit, static_argnums=2)
+def _crossings(ts: Array, v: Array, most: int, threshold: float, rearm: float) -> Array:
     mask = spike_mask(jax.lax.stop_gradient(v), threshold=threshold, rearm=rearm)
     (at,) = jnp.nonzero(mask, size=most, fill_value=-1)
     found = at >= 0
@@ -105,10 +111,19 @@ def features(
     _check_trace(ts, v)
     if is_concrete(ts) and not onset <= float(np.asarray(ts)[-1]):
         raise ValueError(f"onset must lie within the trace, got {onset} ms.")
+    if most < 1:
+        raise ValueError(f"most must be at least 1, got {most}.")
+    return _read(ts, v, most, onset, threshold, rearm, width)
+
+
+@partial(jax.jit, static_argnums=2)
+def _read(
+    ts: Array, v: Array, most: int, onset: float, threshold: float, rearm: float, width: float
+) -> Features:
     after = ts >= onset
     # Held before the onset: no spike of the baseline is looked at.
     evoked = jnp.where(after, v, v[jnp.argmax(after)])
-    times = crossing_times(ts, evoked, most=most, threshold=threshold, rearm=rearm)
+    times = _crossings(ts, evoked, most, threshold, rearm)
     found = jnp.isfinite(times)
     kept = jnp.where(found, times, 0.0)
     number = jnp.sum(found)

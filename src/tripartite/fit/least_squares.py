@@ -25,7 +25,7 @@ def least_squares(
     iterations: int = 30,
     rtol: float = 1e-4,
     atol: float = 1e-4,
-    starts: int | None = None,
+    starts: int | Sequence[Any] | None = None,
     key: PRNGKeyArray | None = None,
 ) -> Fitted:
     """Lowers the mean square of `residuals(model, data, stage)` by Levenberg and Marquardt.
@@ -45,8 +45,8 @@ def least_squares(
 
     **Arguments:**
 
-    - `model`, `where`, `constraints`, `starts`, `key`: as in `fit.fit`; random starts are taken one
-        after another.
+    - `model`, `where`, `constraints`, `starts`, `key`: as in `fit.fit`; starts are taken one after
+        another.
     - `residuals`: an array, or a tree of them.
     - `stages`: numbers, the third argument of `residuals`, one after another.
     - `iterations`: at most, for each stage; `rtol`, `atol`: of the free numbers, as optimistix has
@@ -58,17 +58,16 @@ def least_squares(
     **Raises:** `ValueError` for what cannot be fitted, or if the residuals are not finite at any
     end.
     """
-    if (key is None) != (starts is None):
+    if (key is None) == isinstance(starts, int):
         raise ValueError("random starts need a key, and nothing else does: pass both or neither.")
-    if not len(stages) or iterations < 1 or (starts is not None and starts < 1):
+    if not len(stages) or iterations < 1:
         raise ValueError(
-            f"stages, iterations and starts must be at least 1, got {len(stages)} stages, "
-            f"{iterations} iterations and {starts} starts."
+            f"there must be at least one stage and one iteration, got {len(stages)} stages and "
+            f"{iterations} iterations."
         )
     packing = pack(model, where, constraints)
-    begins = packing.zero()[None]
-    if starts is not None and key is not None:
-        begins = jax.vmap(packing.draw)(jax.random.split(key, starts))
+    begins = packing.begins(starts, key)
+    begins = packing.zero()[None] if begins is None else begins
     run = _compiled(packing, residuals, data, tuple(stages), iterations, (rtol, atol))
     found = [run(z) for z in begins]
     ends, losses = (jnp.stack(rows) for rows in zip(*found, strict=True))

@@ -1,7 +1,7 @@
 """A model's chosen parameters as one vector of free numbers, and back."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -105,6 +105,25 @@ class Packing:
         rows = zip(self.picked, keys, self.references(), strict=True)
         drawn = [(one, one.constraint.draw(k, x), x) for one, k, x in rows]
         return jnp.concatenate([jnp.ravel(one.constraint.free(v, x)) for one, v, x in drawn])
+
+    def begins(
+        self, starts: int | Sequence[Any] | None, key: PRNGKeyArray | None
+    ) -> Float[Array, "s n"] | None:
+        """The free numbers of random starts, or of models to start from; `None` for none of these.
+
+        **Raises:** `ValueError` for no start, a key that is missing or of no use, and as `pack`.
+        """
+        if starts is None:
+            return None
+        if not isinstance(starts, int):
+            if len(starts) == 0:
+                raise ValueError("starts must hold at least one model, got none.")
+            return jnp.stack([self.pack(model) for model in starts])
+        if starts < 1:
+            raise ValueError(f"starts must be at least 1, got {starts}.")
+        if key is None:
+            raise ValueError("random starts need a key: pass key=jax.random.key(0).")
+        return jnp.stack([self.draw(one) for one in jax.random.split(key, starts)])
 
     def log_volume(self, z: Float[Array, " n"]) -> Array:
         """log |d values / d z|, a scalar."""

@@ -38,7 +38,11 @@ def soft_dtw(x: Float[Array, "n *d"], y: Float[Array, "m *d"], gamma: Any = 1.0)
     if 0 in (x.shape[0], y.shape[0]):
         raise ValueError("soft_dtw needs series of at least one sample.")
     x, y = (s[:, None] if s.ndim == 1 else s for s in (x, y))
-    gamma = jnp.asarray(gamma, x.dtype)
+    return _warped(x, y, jnp.asarray(gamma, x.dtype))
+
+
+@jax.jit
+def _warped(x: Array, y: Array, gamma: Array) -> Array:
     n, m = x.shape[0], y.shape[0]
     # Beyond the table's edge. Differences of such numbers stay finite.
     far = jnp.asarray(jnp.finfo(x.dtype).max / 8.0, x.dtype)

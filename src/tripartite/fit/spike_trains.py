@@ -31,8 +31,7 @@ def van_rossum(a: Float[Array, " n"], b: Float[Array, " m"], tau: Any) -> Array:
     a, b = _train("a", a), _train("b", b)
     if is_concrete(tau) and not np.all(np.asarray(tau) > 0):
         raise ValueError(f"tau must be positive, got {tau} ms.")
-    tau = jnp.asarray(tau, a.dtype)
-    return 0.5 * (_overlap(a, a, tau) + _overlap(b, b, tau)) - _overlap(a, b, tau)
+    return _van_rossum(a, b, jnp.asarray(tau, a.dtype))
 
 
 def victor_purpura(a: Float[Array, " n"], b: Float[Array, " m"], cost: Any) -> Array:
@@ -58,7 +57,16 @@ def victor_purpura(a: Float[Array, " n"], b: Float[Array, " m"], cost: Any) -> A
             raise ValueError(f"{name} must ascend: sort the spike times first.")
     if is_concrete(cost) and not np.all(np.asarray(cost) >= 0):
         raise ValueError(f"cost must not be negative, got {cost} /ms.")
-    cost = jnp.asarray(cost, a.dtype)
+    return _victor_purpura(a, b, jnp.asarray(cost, a.dtype))
+
+
+@jax.jit
+def _van_rossum(a: Array, b: Array, tau: Array) -> Array:
+    return 0.5 * (_overlap(a, a, tau) + _overlap(b, b, tau)) - _overlap(a, b, tau)
+
+
+@jax.jit
+def _victor_purpura(a: Array, b: Array, cost: Array) -> Array:
     # A time at infinity is no spike: it comes and goes for nothing, and is never moved.
     there_a, there_b = jnp.isfinite(a), jnp.isfinite(b)
     moves = cost * jnp.abs(_kept(a, there_a)[:, None] - _kept(b, there_b)[None, :])

@@ -15,6 +15,7 @@ from tripartite.fit.checkpoints import (
     as_arrays,
     check_same,
     describe,
+    digest,
     from_arrays,
     read_checkpoint,
     write_checkpoint,
@@ -70,7 +71,7 @@ def fit(
     constraints: Constraints = None,
     optim: optax.GradientTransformation | None = None,
     steps: int = 500,
-    starts: int | None = None,
+    starts: int | Sequence[Any] | None = None,
     key: PRNGKeyArray | None = None,
     noisy: bool = False,
     forward: bool = False,
@@ -95,9 +96,9 @@ def fit(
     - `where`, `constraints`: what is fitted, and within what: see `fit.pack`.
     - `optim`: an optax optimiser, by default `optax.adam(0.02)`.
     - `steps`: how many, counted from the beginning even where a checkpoint is taken up.
-    - `starts`: fits from so many random starts at once, drawn as the constraints say, by `vmap`;
-        `None` starts from the model's own values.
-    - `key`: for `starts` and for `noisy`.
+    - `starts`: fits from so many random starts at once, drawn as the constraints say, by `vmap`; or
+        from each of a list of models; `None` starts from the model's own values.
+    - `key`: for random starts and for `noisy`.
     - `forward`: differentiate in forward mode: cheaper for a few numbers.
     - `patience`: stop after so many steps in which the best loss (of each start) did not fall by
         the share `tolerance` of itself; `target`: stop once the best is at or below it.
@@ -115,20 +116,21 @@ def fit(
     starts, in all): it names the parameter and the step, and holds the last good model, which the
     checkpoint keeps. One of several starts that is not finite stays where it was.
     """
-    limits = _limits(steps, starts, patience, tolerance, target, checkpoint_every)
-    if (key is None) == (starts is not None or noisy):
+    limits = _limits(steps, patience, tolerance, target, checkpoint_every)
+    if (key is None) == (isinstance(starts, int) or noisy):
         raise ValueError(
             "random starts and a noisy loss need a key, and nothing else does: pass "
             f"key=jax.random.key(0) with starts= or noisy=True, got key = {key}."
         )
     packing = pack(model, where, constraints)
+    begins = packing.begins(starts, key)
     optim = optax.adam(0.02) if optim is None else optim
-    used = key if noisy else None
-    problem = descent(packing, loss, data, optim, starts=starts, key=used, forward=forward)
+    used, many = key if noisy else None, begins is not None
+    problem = descent(packing, loss, data, optim, many=many, key=used, forward=forward)
     seed = "none" if key is None else jax.random.key_data(key).tolist()
-    more = {"starts": starts or 0, "noisy": noisy, "forward": forward, "key": seed}
+    more = {"starts": digest(begins), "noisy": noisy, "forward": forward, "key": seed}
     file = _File(checkpoint, checkpoint_every, describe(packing, data, **more))
-    state, losses = file.read(first(packing, optim, starts, key))
+    state, losses = file.read(first(packing, optim, begins))
     line = ProgressLine(steps, progress)
     why, state = _run(problem, state, losses, limits, callbacks, file, line)
     return _finished(problem, state, losses, why, line)
@@ -171,7 +173,10 @@ def _stepped(problem: Descent, state: State, step: int) -> Step | str:
     try:
         return jax.block_until_ready(problem.step(state, jnp.asarray(step)))
     except RuntimeError as error:
-        return str(error).strip().splitlines()[0]
+        # Between the frames of a stack stands the one line that says what happened.
+        lines = str(error).strip().splitlines()
+        told = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
+        return next(filter(None, told), lines[0])
 
 
 class _Waited(NamedTuple):
@@ -224,7 +229,7 @@ def _finished(
     # The same compiled step once more: what it sees are the losses of the last values.
     state = problem.step(state, jnp.asarray(len(losses))).state
     best = np.atleast_1d(np.asarray(state.best))
-    every = state.best_z if problem.starts is not None else state.best_z[None]
+    every = state.best_z if problem.many else state.best_z[None]
     least = int(np.argmin(best))
     line.close(len(losses), float(np.min(losses[-1])) if losses else np.nan, best[least], why)
     packing = problem.packing
@@ -242,13 +247,12 @@ def _finished(
 
 def _limits(
     steps: int,
-    starts: int | None,
     patience: int | None,
     tolerance: float,
     target: float | None,
     every: int,
 ) -> _Limits:
-    counts = {"steps": steps, "starts": starts, "patience": patience, "checkpoint_every": every}
+    counts = {"steps": steps, "patience": patience, "checkpoint_every": every}
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}.")
