@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ def main() -> None:
     clamp = fit.CurrentClamp.sampled(
         current[None], problem.DT, t1=problem.SPAN, dt=problem.DT, adjoint="by steps"
     )
-    data = jax.jit(clamp)(axon(problem.TRUTH)) + problem.noise()[None]
+    data = eqx.filter_jit(clamp)(axon(problem.TRUTH)) + problem.noise()[None]
     ways = {
         "pulled less and less": (BLUE, fitted(problem, clamp, data, (10.0, 2.0, 0.5, 0.0), 30)),
         "never pulled": (ORANGE, fitted(problem, clamp, data, (0.0,), 100)),
@@ -76,7 +77,9 @@ def main() -> None:
     ts = clamp.times()
     grid["v"].plot(ts, data[0], ".", color=GREY, markersize=2, label="recorded, 1 mV of noise")
     fit_cell = axon(ways["pulled less and less"][1][0][0])
-    grid["v"].plot(ts, jax.jit(clamp)(fit_cell)[0], color=BLUE, linewidth=1.0, label="fitted")
+    grid["v"].plot(
+        ts, eqx.filter_jit(clamp)(fit_cell)[0], color=BLUE, linewidth=1.0, label="fitted"
+    )
     grid["v"].legend(frameon=False, fontsize=8, loc="upper right")
     grid["v"].set_ylabel("voltage (mV)")
     grid["i"].plot(ts, current, color=GREEN, linewidth=0.7)

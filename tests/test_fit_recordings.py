@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_a_current_clamp_of_a_passive_cell_is_its_exponential():
     clamp = fit.CurrentClamp.steps(
         amplitudes, start=2.0, stop=8.0, t1=12.0, dt=0.05, save_every=0.5
     )
-    found = jax.jit(clamp)(PASSIVE)
+    found = eqx.filter_jit(clamp)(PASSIVE)
     ts, rate = clamp.times(), 0.3
     on = 1.0 - np.exp(-rate * np.clip(ts - 2.0, 0.0, 6.0))
     charged = amplitudes[:, None] / 0.3 * on * np.exp(-rate * np.clip(ts - 8.0, 0.0, None))
@@ -65,7 +65,7 @@ def test_a_voltage_clamp_is_hodgkin_and_huxleys():
     cell = tp.cells.ConductanceCell((tp.channels.Potassium(), tp.channels.Leak(0.3, -54.0)))
     commands = np.array([-30.0, 10.0])
     clamp = fit.VoltageClamp(commands, -65.0, t1=6.0, start=1.0, dt=0.05)
-    found = np.asarray(jax.jit(clamp)(cell))
+    found = np.asarray(eqx.filter_jit(clamp)(cell))
     ts = clamp.times()
     for command, current in zip(commands, found, strict=True):
         held, stepped = potassium_rates(-65.0), potassium_rates(command)

@@ -77,7 +77,7 @@ def prepare(request):
         zero = jnp.zeros(5)
         begun = (zero, zero, zero, zero, jnp.asarray(jnp.inf))
         counts = jnp.arange(1.0, request["iterations"] + 1.0)
-        (_, _, best, _), _ = jax.lax.scan(step, begun, counts)
+        (_, _, _, best, _), _ = jax.lax.scan(step, begun, counts)
         return values_of(best, begin)
 
     begins = jnp.asarray(setting.starts(request["starts"]))

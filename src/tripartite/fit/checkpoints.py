@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 
 File = str | os.PathLike[str]
 LAYOUT = 1
-_HEADER = "header"
+_HEADER, _CONTENTS = "header", "contents"
 _LIBRARIES = ("tripartite", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy")
 
 
@@ -34,8 +35,10 @@ def write_checkpoint(path: File, header: dict[str, Any], arrays: dict[str, Any])
     `os.replace` after `fsync`. NumPy's `.npz`, with the header as JSON; nothing is pickled.
     """
     path = Path(path)
+    kept = {name: np.asarray(array) for name, array in arrays.items()}
+    header = header | {_CONTENTS: digest(kept)}
     text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
-    stored: Any = {_HEADER: text} | {k: np.asarray(v) for k, v in arrays.items()}
+    stored: Any = {_HEADER: text} | kept
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -64,7 +67,7 @@ def read_checkpoint(path: File) -> Checkpoint:
         header = json.loads(bytes(arrays.pop(_HEADER)))
     except FileNotFoundError:
         raise ValueError(f"there is no checkpoint {path}.") from None
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
+    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError, zlib.error) as error:
         raise ValueError(
             f"{path} is no checkpoint of a fit, or only a part of one ({error}): delete it, or "
             "take another copy."
@@ -75,6 +78,9 @@ def read_checkpoint(path: File) -> Checkpoint:
             f"{path} has the checkpoint layout {found}, and this version of tripartite reads "
             f"layout {LAYOUT}: read it with the version that wrote it."
         )
+    # NumPy does not read an array to the end of its entry, where a checksum would be compared.
+    if header.pop(_CONTENTS, None) != digest(arrays):
+        raise ValueError(f"{path} is damaged: its numbers are not those that were written.")
     return Checkpoint(header, arrays)
 
 

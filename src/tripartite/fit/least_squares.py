@@ -85,8 +85,12 @@ def _compiled(
     """From a start to its end and the mean square after each stage."""
     optimiser = optimistix.LevenbergMarquardt(*tolerances)
 
+    # optimistix keeps numbers of its own in the default dtype, which z has to share.
+    dtype, own = jnp.result_type(float), packing.zero().dtype
+
     def misfit(z: Array, stage: Array) -> Any:
-        return residuals(packing.unpack(z), data, stage)
+        found = residuals(packing.unpack(z.astype(own)), data, stage.astype(own))
+        return jax.tree.map(lambda x: x.astype(dtype), found)
 
     def one(z: Array, stage: Array) -> tuple[Array, Array]:
         options = {"args": stage, "max_steps": iterations, "throw": False}
@@ -100,7 +104,8 @@ def _compiled(
 
     @eqx.filter_jit
     def run(z: Array) -> tuple[Array, Array]:
-        return jax.lax.scan(one, z, jnp.asarray(stages, z.dtype))
+        end, losses = jax.lax.scan(one, z.astype(dtype), jnp.asarray(stages, dtype))
+        return end.astype(own), losses
 
     return run
 

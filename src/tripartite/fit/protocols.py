@@ -75,7 +75,7 @@ class CurrentClamp(eqx.Module):
                 "pass currents[None]."
             )
         each = jnp.full(currents.shape[:1], spacing, currents.dtype)
-        return cls(Sampled(currents, each, jnp.zeros_like(each)), **options)
+        return cls(eqx.filter_vmap(Sampled)(currents, each, jnp.zeros_like(each)), **options)
 
     @property
     def spacing(self) -> float:
