@@ -85,6 +85,7 @@ def test_many_starts_end_together(key):
     assert many.losses.shape == (300, 4) and many.every_loss.shape == (4,)
     assert len(set(many.losses[0])) == 4
     np.testing.assert_allclose(many.every["slope"], 3.0, rtol=0.01)
+    assert list(many.every) == list(many.values) == ["slope", "offset"]
     assert many.loss == many.every_loss.min()
     assert many.model.slope == many.every["slope"][np.argmin(many.every_loss)]
 

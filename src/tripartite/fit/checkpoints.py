@@ -18,6 +18,17 @@ import numpy as np
 File = str | os.PathLike[str]
 LAYOUT = 1
 _HEADER, _CONTENTS = "header", "contents"
+# What reading a damaged file may come to, in zipfile, NumPy and JSON.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 _LIBRARIES = ("tripartite", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy")
 
 
@@ -60,14 +71,14 @@ def read_checkpoint(path: File) -> Checkpoint:
     **Raises:** `ValueError` if the file is no checkpoint, or only a part of one.
     """
     path = Path(path)
+    if not path.exists():
+        raise ValueError(f"there is no checkpoint {path}.")
     try:
         # A file that NumPy cannot read it would leave open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(bytes(arrays.pop(_HEADER)))
-    except FileNotFoundError:
-        raise ValueError(f"there is no checkpoint {path}.") from None
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise ValueError(
             f"{path} is no checkpoint of a fit, or only a part of one ({error}): delete it, or "
             "take another copy."

@@ -125,6 +125,6 @@ def _fitted(packing: Packing, ends: Array, losses: np.ndarray, many: bool) -> Fi
         losses=losses.T if many else losses[0],
         steps=losses.shape[1],
         why="steps",
-        every=jax.vmap(packing.values)(ends),
+        every=packing.each_values(ends),
         every_loss=last,
     )

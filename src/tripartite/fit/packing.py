@@ -62,6 +62,12 @@ class Packing:
         rows = zip(self.picked, self.split(z), self.references(), strict=True)
         return {one.name: one.constraint.constrained(piece, x) for one, piece, x in rows}
 
+    def each_values(self, z: Float[Array, "s n"]) -> dict[str, Array]:
+        """The values of several vectors, by name, each with their axis first."""
+        found = jax.vmap(self.values)(z)
+        # A mapped dictionary comes back sorted.
+        return {name: found[name] for name in self.names}
+
     def unpack(self, z: Float[Array, " n"]) -> Any:
         """The model with the values at `z`: at `z = 0` the reference, to the last bit."""
         values = self.values(z)

@@ -46,9 +46,8 @@ class _File(NamedTuple):
     def write(self, packing: Packing, state: State, losses: list[np.ndarray]) -> None:
         if self.path is None:
             return
-        # All starts have a leading axis, one has none.
-        values = jax.vmap(packing.values)(state.best_z) if state.z.ndim > 1 else None
-        values = packing.values(state.best_z) if values is None else values
+        read = packing.each_values if state.z.ndim > 1 else packing.values
+        values = read(state.best_z)
         named = {f"value.{name}": value for name, value in values.items()}
         record = np.stack(losses) if losses else np.zeros((0, *np.shape(state.best)))
         arrays = as_arrays("state", state) | named | {"losses": record}
@@ -216,8 +215,8 @@ def _told(
     """Whether a callback asks to stop."""
     if not callbacks:
         return False
-    values = jax.vmap(packing.values)(state.z) if state.z.ndim > 1 else packing.values(state.z)
-    told = Progress(len(losses), losses[-1], np.asarray(state.best), values)
+    read = packing.each_values if state.z.ndim > 1 else packing.values
+    told = Progress(len(losses), losses[-1], np.asarray(state.best), read(state.z))
     answers = [callback(told) for callback in callbacks]
     return True in answers
 
@@ -240,7 +239,7 @@ def _finished(
         losses=np.stack(losses) if losses else np.zeros((0, *np.shape(state.best))),
         steps=len(losses),
         why=why,
-        every=jax.vmap(packing.values)(every),
+        every=packing.each_values(every),
         every_loss=best,
     )
 
