@@ -58,33 +58,17 @@ def fitted(problem: Any, clamp: Any, data: Any, stages: tuple[float, ...], most:
     return ends, found.every_loss
 
 
-def main() -> None:
-    jax.config.update("jax_enable_x64", True)
-    problem = setting()
-    current = problem.current()
-    clamp = fit.CurrentClamp.sampled(
-        current[None], problem.DT, t1=problem.SPAN, dt=problem.DT, adjoint="by steps"
-    )
-    data = eqx.filter_jit(clamp)(axon(problem.TRUTH)) + problem.noise()[None]
-    ways = {
-        "pulled less and less": (BLUE, fitted(problem, clamp, data, (10.0, 2.0, 0.5, 0.0), 30)),
-        "never pulled": (ORANGE, fitted(problem, clamp, data, (0.0,), 100)),
-    }
-    figure = Figure(figsize=(10.0, 6.2), layout="constrained")
-    grid = figure.subplot_mosaic(
-        [["v", "v"], ["i", "i"], ["ends", "loss"]], height_ratios=(3, 1, 3)
-    )
+def panels(grid: Any, problem: Any, clamp: Any, data: Any, ways: Any) -> None:
+    """The record with a fit, the current, where every start ends, and how good that is."""
     ts = clamp.times()
     grid["v"].plot(ts, data[0], ".", color=GREY, markersize=2, label="recorded, 1 mV of noise")
-    fit_cell = axon(ways["pulled less and less"][1][0][0])
-    grid["v"].plot(
-        ts, eqx.filter_jit(clamp)(fit_cell)[0], color=BLUE, linewidth=1.0, label="fitted"
-    )
+    best = axon(ways["pulled less and less"][1][0][0])
+    grid["v"].plot(ts, eqx.filter_jit(clamp)(best)[0], color=BLUE, linewidth=1.0, label="fitted")
     grid["v"].legend(frameon=False, fontsize=8, loc="upper right")
     grid["v"].set_ylabel("voltage (mV)")
-    grid["i"].plot(ts, current, color=GREEN, linewidth=0.7)
-    grid["i"].set(ylabel="uA/cm2", xlabel="time (ms)")
     grid["v"].sharex(grid["i"])
+    grid["i"].plot(ts, problem.current(), color=GREEN, linewidth=0.7)
+    grid["i"].set(ylabel="uA/cm2", xlabel="time (ms)")
     for k, (name, (colour, (ends, losses))) in enumerate(ways.items()):
         within = int(np.sum(problem.errors(ends) < problem.WITHIN))
         print(f"{name}: {within} of {STARTS} within {100 * problem.WITHIN:g} %")
@@ -100,6 +84,24 @@ def main() -> None:
     grid["loss"].axhline(1.0, color="black", linewidth=0.8, zorder=0)
     grid["loss"].set(xlabel="start, sorted", ylabel="mean square over the noise's")
     grid["loss"].legend(frameon=False, fontsize=8)
+
+
+def main() -> None:
+    jax.config.update("jax_enable_x64", True)
+    problem = setting()
+    clamp = fit.CurrentClamp.sampled(
+        problem.current()[None], problem.DT, t1=problem.SPAN, dt=problem.DT, adjoint="by steps"
+    )
+    data = eqx.filter_jit(clamp)(axon(problem.TRUTH)) + problem.noise()[None]
+    ways = {
+        "pulled less and less": (BLUE, fitted(problem, clamp, data, (10.0, 2.0, 0.5, 0.0), 30)),
+        "never pulled": (ORANGE, fitted(problem, clamp, data, (0.0,), 100)),
+    }
+    figure = Figure(figsize=(10.0, 6.2), layout="constrained")
+    grid = figure.subplot_mosaic(
+        [["v", "v"], ["i", "i"], ["ends", "loss"]], height_ratios=(3, 1, 3)
+    )
+    panels(grid, problem, clamp, data, ways)
     figure.savefig(FIGURES / "fit_a_cell.png", dpi=110)
 
 
