@@ -64,7 +64,7 @@ def panels(grid: Any, problem: Any, clamp: Any, data: Any, ways: Any) -> None:
     grid["v"].plot(ts, data[0], ".", color=GREY, markersize=2, label="recorded, 1 mV of noise")
     best = axon(ways["pulled less and less"][1][0][0])
     grid["v"].plot(ts, eqx.filter_jit(clamp)(best)[0], color=BLUE, linewidth=1.0, label="fitted")
-    grid["v"].legend(frameon=False, fontsize=8, loc="upper right")
+    grid["v"].legend(frameon=False, fontsize=8, loc="upper left")
     grid["v"].set_ylabel("voltage (mV)")
     grid["v"].sharex(grid["i"])
     grid["i"].plot(ts, problem.current(), color=GREEN, linewidth=0.7)
@@ -83,6 +83,7 @@ def panels(grid: Any, problem: Any, clamp: Any, data: Any, ways: Any) -> None:
     grid["ends"].set_xticks(range(5), problem.NAMES)
     grid["loss"].axhline(1.0, color="black", linewidth=0.8, zorder=0)
     grid["loss"].set(xlabel="start, sorted", ylabel="mean square over the noise's")
+    grid["loss"].set_xticks(range(0, STARTS, 5))
     grid["loss"].legend(frameon=False, fontsize=8)
 
 

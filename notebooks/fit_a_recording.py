@@ -18,7 +18,7 @@
 # that record alone you will
 #
 # - ask whether it can tell five parameters of the cell, and how well;
-# - see why least squares alone ends in wrong minima, by walking from one cell to another;
+# - see why least squares alone may end in a wrong minimum, by walking from one cell to another;
 # - pull the model towards the record, let it go in stages, and find the right minimum from afar;
 # - check that what is left over is the noise, and that the parameters are off by as much as theory
 #   says they should be.
@@ -195,7 +195,7 @@ plt.show()
 # %% [markdown]
 # ## Conclusion
 #
-# The record could tell, the misfit alone would have misled, and the pull led every start to one
+# The record could tell, the misfit alone could have misled, and the pull led every start to one
 # minimum, as near the truth as the noise lets any fit come.
 
 # %%
