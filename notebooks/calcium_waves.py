@@ -57,12 +57,12 @@ for name, cell in cells.items():
 # %%
 @eqx.filter_jit
 def oscillation(cell, ip3):
-    return tp.simulate(cell, ip3, t1=120.0 * SECOND, dt=20.0, save_every=100.0).ys["calcium"]
+    return tp.simulate(cell, ip3, t1=240.0 * SECOND, dt=20.0, save_every=100.0).ys["calcium"]
 
 
 figure, axes = plt.subplots(2, 2, sharex=True, figsize=(9, 4.5), layout="constrained")
-ts = 0.1 * np.arange(1201)
-levels = {"amplitude": (0.38, 0.5), "frequency": (0.5, 0.9)}
+ts = 0.1 * np.arange(2401)
+levels = {"amplitude": (0.38, 0.5), "frequency": (0.53, 0.8)}
 traces = {}
 for row, (name, cell) in zip(axes, cells.items(), strict=True):
     for ax, ip3 in zip(row, levels[name], strict=True):
@@ -83,7 +83,7 @@ def period(trace):
     return 0.1 * float(np.mean(np.diff(up)))
 
 
-heights = {key: float(np.ptp(trace[600:])) for key, trace in traces.items()}
+heights = {key: float(np.ptp(trace[1200:])) for key, trace in traces.items()}
 periods = {key: period(trace) for key, trace in traces.items()}
 for key in traces:
     print(f"{key[0]}, {key[1]} uM: height {heights[key]:.2f} uM, period {periods[key]:.1f} s")

@@ -139,7 +139,9 @@ soft = tp.synapses.ExponentialCurrent(1.0, decay=2.0)
 
 @jax.jit
 def height(delay):
-    line = nets.Projection("in", "out", soft, pair, delay=jnp.stack([jnp.asarray(6.0), delay]))
+    line = nets.Projection(
+        "in", "out", soft, pair, delay=jnp.stack([jnp.asarray(6.0), delay]), max_delay=10.0
+    )
     network = nets.Network({"in": source, "out": nets.population(quiet, 1)}, [line])
     v = tp.simulate(network, t1=30.0, dt=0.1, record={"out.v": 0}).ys["out.v"]
     return jax.nn.logsumexp(20.0 * v) / 20.0
