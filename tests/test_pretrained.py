@@ -14,7 +14,8 @@ import safetensors.numpy
 
 from tripartite.attention import OneProcessPerToken, fixed_point
 from tripartite.attention.checkpoint import tokenize
-from tripartite.attention.pretrained import ACTIVATIONS, load_bert, softmax_heads
+from tripartite.attention.encoder import ACTIVATIONS, softmax_heads
+from tripartite.attention.pretrained import load_bert
 
 from .bert_checkpoints import (
     CONFIG,
@@ -255,6 +256,23 @@ def test_a_truncated_safetensors_file(tmp_path):
     path = write_checkpoint(tmp_path) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"is not a readable safetensors file"):
+        load_bert(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", r"config\.json is not valid JSON"),
+        ("model.safetensors", r"is not a readable safetensors file"),
+        ("tokenizer.json", r"tokenizer\.json is not valid JSON .*Download it again"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_half_written_file_is_named(tmp_path, name, message, share):
+    path = write_checkpoint(tmp_path) / name
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=message):
+        tokenize(tmp_path, ["a"])
         load_bert(tmp_path)
 
 

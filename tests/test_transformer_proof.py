@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tripartite.attention.pretrained import load_bert, softmax_heads
+from tripartite.attention.encoder import softmax_heads
+from tripartite.attention.pretrained import load_bert
 from tripartite.proofs import transformer
 from tripartite.proofs.transformer import (
     circuit_heads,

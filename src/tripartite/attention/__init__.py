@@ -11,6 +11,7 @@ from tripartite.attention.features import (
     OneProcessPerToken,
 )
 from tripartite.attention.fixed_point import fixed_point, linear_attention, softmax_attention
+from tripartite.attention.hub import checkpoint_folder
 from tripartite.attention.integrate import (
     CircuitAttention,
     Reading,
@@ -26,6 +27,7 @@ from tripartite.attention.pretrained import BertEncoder, load_bert
 from tripartite.attention.reading import Imperfections, ReadingCircuit, reached_at
 from tripartite.attention.signed import Taylor, Trigonometric
 from tripartite.attention.swap import AstrocyteEncoder, CircuitHeads, swap_attention
+from tripartite.attention.vit import ViTEncoder, load_vit
 
 __all__ = [
     "AbstractEncoder",
@@ -53,11 +55,14 @@ __all__ = [
     "ReadingCircuit",
     "Taylor",
     "Trigonometric",
+    "ViTEncoder",
+    "checkpoint_folder",
     "circuit_attention",
     "fixed_point",
     "linear_attention",
     "linear_time",
     "load_bert",
+    "load_vit",
     "reached_at",
     "read",
     "softmax_attention",

@@ -1,107 +1,135 @@
-"""Reading the folder of a BERT checkpoint: its sizes, tensors and tokens. Nothing is executed."""
+"""Reading the folder of a checkpoint: its sizes, tensors and tokens. Nothing is executed."""
 
-import dataclasses
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
-Folder = str | os.PathLike[str]
+from tripartite.attention.hub import Folder, checkpoint_folder, missing_extra
 
 _LAYOUT = (
     "A checkpoint is a folder with config.json, model.safetensors and, for reading text, "
-    "tokenizer.json."
+    "tokenizer.json, or the id of one on the Hugging Face Hub, owner/name."
 )
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-)
+_Model = TypeVar("_Model")
 
 
-@dataclasses.dataclass(frozen=True)
-class BertConfig:
-    """The sizes and choices of a BERT encoder, under the names that `config.json` uses."""
+class Config(NamedTuple):
+    """What `config.json` says, and where it stands."""
 
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
-    type_vocab_size: int
-    hidden_act: str = "gelu"
-    layer_norm_eps: float = 1e-12
+    path: Path
+    entries: dict[str, Any]
+
+    def choice(self, name: str, choices: Sequence, default: object, instead: str) -> Any:
+        """An entry that has to be one of `choices`; `instead`: what to choose if it is not."""
+        value = self.entries.get(name, default)
+        if value not in choices:
+            supported = " or ".join(repr(choice) for choice in choices)
+            raise ValueError(
+                f"{self.path}: {name} is {value!r}, but only {supported} is supported. {instead}"
+            )
+        return value
+
+    def size(self, name: str) -> int:
+        """An entry that is a whole number, at least 1."""
+        value = self.entries.get(name)
+        if type(value) is not int or value < 1:
+            given = "is missing" if name not in self.entries else f"is {value!r}"
+            raise ValueError(f"{self.path}: {name} {given}; it must be a whole number, at least 1.")
+        return value
+
+    def positive(self, name: str, default: float) -> float:
+        """An entry that is a positive number."""
+        value = self.entries.get(name, default)
+        if not (isinstance(value, float) and value > 0):
+            raise ValueError(f"{self.path}: {name} must be a positive number, got {value!r}.")
+        return value
+
+    def require_whole_heads(self) -> None:
+        """**Raises:** `ValueError` if the width does not divide among the heads."""
+        width, heads = self.size("hidden_size"), self.size("num_attention_heads")
+        if width % heads:
+            raise ValueError(
+                f"{self.path}: hidden_size {width} cannot be split over num_attention_heads "
+                f"{heads}; the heads must divide the width."
+            )
 
 
-def read_config(directory: Folder, activations: Sequence[str]) -> BertConfig:
-    """The encoder's sizes, from `config.json`.
+def read_config(checkpoint: Folder) -> Config:
+    """**Raises:** `ValueError` if `config.json` is missing or broken."""
+    path = _existing(checkpoint, "config.json")
+    return Config(path, _read_json(path))
 
-    **Arguments:** `directory`, the checkpoint's folder; `activations`, the names supported.
 
-    **Raises:** `ValueError` if the file is missing or broken, or describes anything other than a
-    BERT encoder with absolute positions and one of `activations`.
+class Tensors(NamedTuple):
+    """The tensors of an open `model.safetensors`.
+
+    Names are tried as given and with the architecture's prefix (`bert.`, `vit.`), which checkpoints
+    with a head use, and with layer normalisation's weight and bias under their older names gamma
+    and beta.
     """
-    path = _existing(directory, "config.json")
-    config = _read_json(path)
-    _require_choice(path, config, "model_type", ("bert",), None)
-    _require_choice(path, config, "position_embedding_type", ("absolute",), "absolute")
-    _require_choice(path, config, "hidden_act", activations, "gelu")
-    _require_choice(path, config, "is_decoder", (False,), False)
-    sizes = {name: _size(path, config, name) for name in _SIZES}
-    if sizes["hidden_size"] % sizes["num_attention_heads"]:
-        raise ValueError(
-            f"{path}: hidden_size {sizes['hidden_size']} cannot be split over "
-            f"num_attention_heads {sizes['num_attention_heads']}; the heads must divide the width."
-        )
-    epsilon = config.get("layer_norm_eps", BertConfig.layer_norm_eps)
-    if not (isinstance(epsilon, float) and epsilon > 0):
-        raise ValueError(f"{path}: layer_norm_eps must be a positive number, got {epsilon!r}.")
-    return BertConfig(**sizes, hidden_act=config.get("hidden_act", "gelu"), layer_norm_eps=epsilon)
 
+    path: Path
+    file: Any
+    prefix: str
+    kind: str
 
-def _require_choice(path: Path, config: dict, name: str, choices: Sequence, default: object):
-    value = config.get(name, default)
-    if value not in choices:
-        supported = " or ".join(repr(choice) for choice in choices)
-        raise ValueError(
-            f"{path}: {name} is {value!r}, but only {supported} is supported. Choose a BERT "
-            "encoder checkpoint."
-        )
+    def find(self, name: str) -> str | None:
+        """How `name` is spelt in the file, if it is there."""
+        older = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        older = older.replace("LayerNorm.bias", "LayerNorm.beta")
+        spellings = [p + spelling for spelling in (name, older) for p in ("", self.prefix)]
+        stored = set(self.file.keys())
+        return next((spelling for spelling in spellings if spelling in stored), None)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """**Raises:** `ValueError` if there is no such tensor."""
+        return tuple(self.file.get_slice(self._found(name)).get_shape())
 
-def _size(path: Path, config: dict, name: str) -> int:
-    value = config.get(name)
-    if type(value) is not int or value < 1:
-        given = "is missing" if name not in config else f"is {value!r}"
-        raise ValueError(f"{path}: {name} {given}; it must be a whole number, at least 1.")
-    return value
+    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The values of a tensor.
+
+        **Raises:** `ValueError` if it is absent, has another shape, does not hold floating-point
+        numbers, or holds one that is not finite.
+        """
+        given = self.shape(name)
+        found = self._found(name)
+        if given != shape:
+            raise ValueError(
+                f"{self.path}: tensor {found!r} has shape {given}, but config.json asks for "
+                f"{shape}. The two files must come from the same checkpoint."
+            )
+        return _finite(self.path, found, self.file.get_tensor(found))
+
+    def _found(self, name: str) -> str:
+        found = self.find(name)
+        if found is None:
+            raise ValueError(
+                f"{self.path} has no tensor {name!r}, with or without the prefix "
+                f"{self.prefix!r}; it holds {len(self.file.keys())} tensors. Choose the checkpoint "
+                f"of a {self.kind} encoder whose config.json belongs to it."
+            )
+        return found
 
 
 @contextmanager
-def open_tensors(directory: Folder) -> Iterator[Callable[[str, tuple[int, ...]], np.ndarray]]:
-    """Opens `model.safetensors`; yields a function from a tensor's name and shape to its values.
-
-    Names are tried as given and with the prefix `bert.`, which checkpoints of BERT with a head
-    use, and with layer normalisation's weight and bias under their older names gamma and beta.
+def open_tensors(checkpoint: Folder, kind: str) -> Iterator[Tensors]:
+    """Opens `model.safetensors` of an architecture, `kind`, `BERT` or `ViT`.
 
     **Raises:** `ImportError` without the `text` extra; `ValueError` if the file is missing or is
-    no safetensors file, and (from the function) if a tensor is absent, has another shape, does not
-    hold floating-point numbers, or holds one that is not finite.
+    no safetensors file.
     """
-    path = _existing(directory, "model.safetensors")
+    path = _existing(checkpoint, "model.safetensors")
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
-        raise _missing_extra("safetensors") from error
+        raise missing_extra("safetensors") from error
     try:
         opened = safe_open(path, framework="np")
     except SafetensorError as error:
@@ -110,31 +138,23 @@ def open_tensors(directory: Folder) -> Iterator[Callable[[str, tuple[int, ...]],
             "the checkpoint to safetensors."
         ) from error
     with opened as file:
-        stored = set(file.keys())
-
-        def read(name: str, shape: tuple[int, ...]) -> np.ndarray:
-            found = next((n for n in _spellings(name) if n in stored), None)
-            if found is None:
-                raise ValueError(
-                    f"{path} has no tensor {name!r}, with or without the prefix 'bert.'; it holds "
-                    f"{len(stored)} tensors. Choose the checkpoint of a BERT encoder whose "
-                    "config.json belongs to it."
-                )
-            given = tuple(file.get_slice(found).get_shape())
-            if given != shape:
-                raise ValueError(
-                    f"{path}: tensor {found!r} has shape {given}, but config.json asks for "
-                    f"{shape}. The two files must come from the same checkpoint."
-                )
-            return _finite(path, found, file.get_tensor(found))
-
-        yield read
+        yield Tensors(path, file, f"{kind.lower()}.", kind)
 
 
-def _spellings(name: str) -> list[str]:
-    older = name.replace("LayerNorm.weight", "LayerNorm.gamma")
-    older = older.replace("LayerNorm.bias", "LayerNorm.beta")
-    return [prefix + spelling for spelling in (name, older) for prefix in ("", "bert.")]
+def fill(
+    skeleton: _Model, tensors: Tensors, spellings: Mapping[str, str], dtype: DTypeLike
+) -> _Model:
+    """A module of the skeleton's shapes with the checkpoint's values.
+
+    **Arguments:** `spellings`: how fields are spelt in the checkpoint, for those that differ.
+    """
+
+    def value(path: tuple, leaf: Any) -> jax.Array:
+        fields = jax.tree_util.keystr(path, simple=True, separator=".").split(".")
+        name = ".".join(spellings.get(field) or field for field in fields)
+        return jnp.asarray(tensors.read(name, leaf.shape), dtype=dtype)
+
+    return jax.tree_util.tree_map_with_path(value, skeleton)
 
 
 def _finite(path: Path, name: str, tensor: np.ndarray) -> np.ndarray:
@@ -158,7 +178,7 @@ def tokenize(
 
     **Arguments:**
 
-    - `directory`: the checkpoint's folder.
+    - `directory`: the checkpoint's folder, or its id on the Hub (see `load_bert`).
     - `texts`: one list of tokens is returned for each.
     - `max_tokens`: longer texts are cut to this many tokens, special ones included.
 
@@ -172,7 +192,7 @@ def tokenize(
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise _missing_extra("tokenizers") from error
+        raise missing_extra("tokenizers") from error
     if "model" not in _read_json(path):
         raise ValueError(f"{path} has no 'model' entry: it is not the file of a fast tokenizer.")
     tokenizer = Tokenizer.from_file(str(path))
@@ -183,8 +203,8 @@ def tokenize(
     return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
 
 
-def _existing(directory: Folder, name: str) -> Path:
-    folder = Path(directory)
+def _existing(checkpoint: Folder, name: str) -> Path:
+    folder = checkpoint_folder(checkpoint)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder. {_LAYOUT}")
     path = folder / name
@@ -203,10 +223,3 @@ def _read_json(path: Path) -> dict:
             f"{path} must hold a JSON object, got {type(value).__name__}. Download it again."
         )
     return value
-
-
-def _missing_extra(package: str) -> ImportError:
-    return ImportError(
-        f"Reading a pretrained checkpoint needs the package {package}, which the `text` extra "
-        'installs: pip install "tripartite[text]".'
-    )

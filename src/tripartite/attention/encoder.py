@@ -15,6 +15,14 @@ HeadArray = Float[Array, "heads tokens d_head"]
 # Of q, k, v and, where the transformer has one, the mask.
 Attend = Callable[..., HeadArray]
 
+# Of a perceptron's hidden units, under the names that checkpoints use.
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "gelu_new": partial(jax.nn.gelu, approximate=True),
+    "gelu_pytorch_tanh": partial(jax.nn.gelu, approximate=True),
+    "relu": jax.nn.relu,
+}
+
 
 class AttentionSize(NamedTuple):
     """The attention of one layer: how many heads it has, and the size of a query of each."""

@@ -1,10 +1,10 @@
-"""A pretrained BERT encoder from a local folder, with its attention left open.
+"""A pretrained BERT encoder, from a folder or the Hub, with its attention left open.
 
 Architecture: Devlin et al. 2019 (arXiv 1810.04805); the post-norm encoder of Vaswani et al. 2017.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import dataclasses
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from tripartite.attention.checkpoint import BertConfig, Folder, open_tensors, read_config
+from tripartite.attention.checkpoint import fill, open_tensors, read_config
 from tripartite.attention.encoder import (
+    ACTIVATIONS,
     AbstractEncoder,
     Attend,
     AttentionSize,
@@ -22,14 +23,9 @@ from tripartite.attention.encoder import (
     softmax_heads,
     split_heads,
 )
+from tripartite.attention.hub import Folder, checkpoint_folder
 from tripartite.core.errors import is_concrete
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "gelu": partial(jax.nn.gelu, approximate=False),
-    "gelu_new": partial(jax.nn.gelu, approximate=True),
-    "gelu_pytorch_tanh": partial(jax.nn.gelu, approximate=True),
-    "relu": jax.nn.relu,
-}
 # How the fields below are spelt in a checkpoint, for those that differ.
 _SPELLINGS = {
     "words": "embeddings.word_embeddings",
@@ -46,6 +42,21 @@ _SPELLINGS = {
     "narrow": "output.dense",
     "norm_output": "output.LayerNorm",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class BertConfig:
+    """The sizes and choices of a BERT encoder, under the names that `config.json` uses."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    hidden_act: str = "gelu"
+    layer_norm_eps: float = 1e-12
 
 
 class BertLayer(eqx.Module):
@@ -181,29 +192,42 @@ class BertEncoder(AbstractEncoder):
 
 
 def load_bert(directory: Folder, dtype: DTypeLike = float) -> BertEncoder:
-    """Reads a local BERT checkpoint: `config.json` and `model.safetensors`.
+    """Reads a BERT checkpoint: `config.json` and `model.safetensors`.
 
     Weights stored in half precision or bfloat16 are converted; a pooler or a task's head is left
-    out. Nothing is downloaded and nothing in the folder is executed.
+    out. Nothing in the folder is executed, and nothing is downloaded from a folder's name.
 
     **Arguments:**
 
-    - `directory`: the checkpoint's folder.
+    - `directory`: the checkpoint's folder; or a Hub id such as
+        `"sentence-transformers/all-MiniLM-L6-v2"`: a string `owner/name` that names no folder here
+        is fetched by `huggingface_hub`, which keeps it in its cache (config.json,
+        model.safetensors and tokenizer.json, nothing else).
     - `dtype`: precision of the weights; by default JAX's own (float64 under `jax_enable_x64`).
 
     **Raises:** `ImportError` naming the `text` extra where it is missing; `ValueError` if the
-    folder or a file is missing or broken, the architecture, activation or position embedding is
-    not supported, or a tensor is absent, has an unexpected shape, or is not finite.
+    folder or a file is missing or broken, the Hub has no such repository or cannot be reached, the
+    architecture, activation or position embedding is not supported, or a tensor is absent, has an
+    unexpected shape, or is not finite.
     """
-    config = read_config(directory, tuple(ACTIVATIONS))
-    skeleton = eqx.filter_eval_shape(BertEncoder, config, key=jax.random.key(0))
-    with open_tensors(directory) as read:
-        return jax.tree_util.tree_map_with_path(
-            lambda path, leaf: jnp.asarray(read(_tensor_name(path), leaf.shape), dtype=dtype),
-            skeleton,
-        )
+    folder = checkpoint_folder(directory)
+    skeleton = eqx.filter_eval_shape(BertEncoder, _config(folder), key=jax.random.key(0))
+    with open_tensors(folder, "BERT") as tensors:
+        return fill(skeleton, tensors, _SPELLINGS, dtype)
 
 
-def _tensor_name(path: tuple) -> str:
-    fields = jax.tree_util.keystr(path, simple=True, separator=".").split(".")
-    return ".".join(_SPELLINGS.get(field) or field for field in fields)
+def _config(folder: Folder) -> BertConfig:
+    """The encoder's sizes: those of BERT with absolute positions and an activation known here."""
+    config, instead = read_config(folder), "Choose a BERT encoder checkpoint."
+    config.choice("model_type", ("bert",), None, instead)
+    config.choice("position_embedding_type", ("absolute",), "absolute", instead)
+    activation = config.choice("hidden_act", tuple(ACTIVATIONS), "gelu", instead)
+    config.choice("is_decoder", (False,), False, instead)
+    sizes = {
+        field.name: config.size(field.name)
+        for field in dataclasses.fields(BertConfig)
+        if field.type is int
+    }
+    config.require_whole_heads()
+    epsilon = config.positive("layer_norm_eps", BertConfig.layer_norm_eps)
+    return BertConfig(**sizes, hidden_act=activation, layer_norm_eps=epsilon)
