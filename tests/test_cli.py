@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 import tripartite
@@ -154,6 +155,7 @@ def test_without_matplotlib_the_report_says_which_extra_draws(tmp_path, monkeypa
             ["verify", "--only", "transformer_runs_on_astrocytes"],
             "--only transformer_runs_on_astrocytes needs --transformer DIR and --text FILE",
         ),
+        (["verify", "--figure", "maps.png"], "--figure FILE draws the attention of --transformer"),
         (["verify", "--text", "somewhere"], "--transformer DIR and --text FILE go together"),
         (["bench", "--only", "nothing"], "invalid choice: 'nothing'"),
         (["bench", "--rounds", "0"], "give a whole number of at least 1, got '0'"),
@@ -165,6 +167,41 @@ def test_wrong_words_are_answered(arguments, words, capsys):
         cli.main(arguments)
     assert exit_.value.code == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.fixture
+def transformer(monkeypatch):
+    """An instant certificate of a transformer, and attention maps of it."""
+    check = proofs.Check("made", "algebra", 1e-3, 1e-2, False, True, "why", "cpu", 0.1)
+    theorem = proofs.Theorem(cli.TRANSFORMER, "a statement", "x", (), "a source")
+    certificate = proofs.Certificate(theorem, (check,), "float64", {})
+    weights = {"softmax": np.eye(3), "random": np.full((3, 3), 1 / 3)}
+    found = proofs.AttentionByMap(weights, ["a", "b", "c"], 1, 2)
+    monkeypatch.setattr(cli, "_keep_compilations", lambda: None)
+    monkeypatch.setattr(proofs, cli.TRANSFORMER, lambda *args, **options: certificate)
+    monkeypatch.setattr(proofs, "attention_by_map", lambda *args, **options: found)
+    return ["verify", "--only", cli.TRANSFORMER, "--transformer", "x", "--text", "y"]
+
+
+def test_attention_maps_are_drawn_where_asked_and_in_the_report(transformer, tmp_path, capsys):
+    report, asked = tmp_path / "report", tmp_path / "maps.png"
+    assert cli.main([*transformer, "--report", str(report)]) == 0
+    drawn = report / "transformer_runs_on_astrocytes_attention.png"
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    assert f"]({drawn.name})" in (report / "report.md").read_text()
+    assert "Attention of head 2 of layer 1" in (report / "report.html").read_text()
+    assert cli.main([*transformer, "--figure", str(asked)]) == 0
+    assert asked.read_bytes().startswith(b"\x89PNG")
+    assert f"attention maps: {asked}" in capsys.readouterr().out
+
+
+def test_without_matplotlib_attention_maps_name_the_extra(
+    transformer, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert cli.main([*transformer, "--figure", str(tmp_path / "maps.png")]) == 0
+    assert "plots extra" in capsys.readouterr().out
+    assert not (tmp_path / "maps.png").exists()
 
 
 @pytest.mark.usefixtures("theorems")

@@ -66,7 +66,7 @@ def test_a_path_is_never_looked_up(asked, tmp_path):
 
 
 def test_a_repository_that_is_not_there(asked):
-    with pytest.raises(ValueError, match=r"'nobody/nothing' is neither a folder .* hf auth login"):
+    with pytest.raises(ValueError, match=r"'nobody/nothing' is neither a folder .*hf auth login"):
         load_bert("nobody/nothing")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import jax
 
 from tripartite import bench, proofs
 from tripartite.proofs import Certificate, Check
-from tripartite.report import closing_table, live_line, write_report
+from tripartite.report import NO_FIGURES, closing_table, live_line, write_report
 
 SECTIONS: dict[str, Callable[..., Certificate]] = {
     **{
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Callable[..., Certificate]] = {
     },
     "models": proofs.published_models,
 }
+_ATTENTION = "transformer_runs_on_astrocytes_attention.png"
 TRANSFORMER = proofs.transformer_runs_on_astrocytes.__name__
 REFUSED = 2
 INTERRUPTED = 130
@@ -51,6 +53,8 @@ def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
         parser.error(
             "--transformer DIR and --text FILE go together: the checkpoint and what it should read"
         )
+    if options.transformer is None and options.figure is not None:
+        parser.error("--figure FILE draws the attention of --transformer DIR: give both")
     if options.transformer is None and TRANSFORMER in (options.only or []):
         parser.error(f"--only {TRANSFORMER} needs --transformer DIR and --text FILE")
     _keep_compilations()
@@ -70,8 +74,9 @@ def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
     if options.json is not None:
         found = [certificate.to_dict() for certificate in certificates]
         options.json.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
+    pictures = {} if refused else _draw_attention(options)
     if options.report is not None:
-        sys.stdout.write(write_report(certificates, options.report))
+        sys.stdout.write(write_report(certificates, options.report, pictures))
     if refused:
         sys.stderr.write(refused)
         return REFUSED
@@ -124,13 +129,19 @@ def _add_verify(commands: Any) -> None:
     )
     verify.add_argument(
         "--transformer",
-        type=Path,
         metavar="DIR",
-        help="a BERT-family checkpoint (config.json, model.safetensors, tokenizer.json); "
+        help="a BERT-family checkpoint (a folder with config.json, model.safetensors and "
+        "tokenizer.json, or a Hugging Face Hub id, owner/name, which is fetched); "
         "needs the text extra",
     )
     verify.add_argument(
         "--text", type=Path, metavar="FILE", help="what it reads: paragraphs, blank lines between"
+    )
+    verify.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw attention maps of that text side by side (with --report they are in it anyway)",
     )
     verify.set_defaults(run=_verify)
 
@@ -199,6 +210,30 @@ def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:
     # First, so that a file which cannot be read is said at once.
     transformer = partial(proofs.transformer_runs_on_astrocytes, options.transformer, options.text)
     return [transformer, *chosen]
+
+
+def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
+    """Draws attention maps where asked, or beside the report: file name there to caption."""
+    place = options.figure
+    if place is None and options.report is not None and options.transformer is not None:
+        place = options.report / _ATTENTION
+    if place is None:
+        return {}
+    if find_spec("matplotlib") is None:
+        sys.stdout.write(NO_FIGURES)
+        return {}
+    from tripartite.plots import attention_maps
+
+    found = proofs.attention_by_map(options.transformer, options.text)
+    axes = attention_maps(found.weights, found.tokens)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    axes[0].get_figure().savefig(place, dpi=150)
+    sys.stdout.write(f"attention maps: {place}\n")
+    caption = (
+        f"Attention of head {found.head} of layer {found.layer} (counted from 0): the checkpoint's "
+        "own, and the circuit's with each feature map"
+    )
+    return {place.name: caption} if options.report == place.parent else {}
 
 
 def _print_check(theorem: str, check: Check) -> None:

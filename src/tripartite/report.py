@@ -71,31 +71,35 @@ def _where_the_time_goes(certificates: list[Certificate], seconds: float) -> lis
     return ["seconds", *[f"{value:7.1f}  {name}" for name, value in ordered]]
 
 
-def write_report(certificates: list[Certificate], directory: Path) -> str:
+def write_report(
+    certificates: list[Certificate], directory: Path, pictures: dict[str, str] | None = None
+) -> str:
     """Writes `report.html` and `report.md`, with matplotlib their figures; says so in a line.
+
+    `pictures`: names of figures that are in the directory already, and their captions.
 
     The page in HTML holds its figures, needs no network, and opens in any browser.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, str] = {}
+    figures = dict(pictures or {})
     drawn = importlib.util.find_spec("matplotlib") is not None
     if drawn:
         from tripartite.plots import draw_all
 
-        figures = draw_all([certificate.name for certificate in certificates], directory)
+        figures |= draw_all([certificate.name for certificate in certificates], directory)
     parts = ["# What this machine proved\n"]
     for certificate in certificates:
         page = certificate.to_markdown().replace("# ", "## ", 1)
-        pictures = [
+        shown = [
             f"![{caption}]({name})\n\n*{caption}*\n"
             for name, caption in figures.items()
             if name.startswith(certificate.name)
         ]
-        parts += [page, *pictures]
+        parts += [page, *shown]
     if not drawn:
         parts.append(NO_FIGURES)
     (directory / "report.md").write_text("\n".join(parts))
-    pictures = [(directory / name, caption) for name, caption in figures.items()]
-    (directory / "report.html").write_text(webpage(certificates, pictures), encoding="utf-8")
+    placed = [(directory / name, caption) for name, caption in figures.items()]
+    (directory / "report.html").write_text(webpage(certificates, placed), encoding="utf-8")
     written = f"report: {directory / 'report.html'} (and report.md), {len(figures)} figures\n"
     return written if drawn else written + NO_FIGURES

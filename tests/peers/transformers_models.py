@@ -5,7 +5,8 @@
 The checkpoints are those of tests/bert_checkpoints.py and tests/vit_checkpoints.py, written to a
 folder and read by `BertModel` and `ViTForImageClassification`, in float64 and in float32. Kept are
 BERT's last hidden state for two texts, one of them padded, and the ViT's last hidden state and
-logits for two pictures.
+logits for two pictures. ViT's attention is torch's own (sdpa): the eager one takes its softmax in
+float32 whatever the precision.
 """
 
 import sys
@@ -38,7 +39,7 @@ def bert(folder, dtype):
 
 def vit(folder, dtype):
     model, report = transformers.ViTForImageClassification.from_pretrained(
-        folder, dtype=dtype, attn_implementation="eager", output_loading_info=True
+        folder, dtype=dtype, attn_implementation="sdpa", output_loading_info=True
     )
     if any(report.values()):
         raise SystemExit(f"the checkpoint was not read as it stands: {report}")

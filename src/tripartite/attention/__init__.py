@@ -1,6 +1,6 @@
 """Attention computed by neurons and astrocytes: the circuit, its fixed point, feature maps."""
 
-from tripartite.attention.checkpoint import tokenize
+from tripartite.attention.checkpoint import token_names, tokenize
 from tripartite.attention.circuit import AttentionCircuit, CircuitState, Memory, Presented
 from tripartite.attention.encoder import AbstractEncoder, AttentionSize, softmax_heads
 from tripartite.attention.exponential import GaussHermite, Hyperbolic, PositiveRandom
@@ -68,6 +68,7 @@ __all__ = [
     "softmax_attention",
     "softmax_heads",
     "swap_attention",
+    "token_names",
     "tokenize",
     "write",
 ]

@@ -188,6 +188,30 @@ def tokenize(
     **Raises:** `ImportError` without the `text` extra; `ValueError` if `tokenizer.json` is missing
     or broken.
     """
+    tokenizer = _tokenizer(directory)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if max_tokens is not None:
+        tokenizer.enable_truncation(max_tokens)
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def token_names(directory: Folder, ids: Sequence[int]) -> list[str]:
+    """What each token number stands for, as `tokenizer.json` spells it.
+
+    **Raises:** as `tokenize` does; `ValueError` for a number that the tokenizer does not have.
+    """
+    tokenizer = _tokenizer(directory)
+    names = [tokenizer.id_to_token(int(number)) for number in ids]
+    if None in names:
+        raise ValueError(
+            f"the tokenizer has no token {list(ids)[names.index(None)]}: it has "
+            f"{tokenizer.get_vocab_size()}."
+        )
+    return names
+
+
+def _tokenizer(directory: Folder) -> Any:
     path = _existing(directory, "tokenizer.json")
     try:
         from tokenizers import Tokenizer
@@ -195,12 +219,7 @@ def tokenize(
         raise missing_extra("tokenizers") from error
     if "model" not in _read_json(path):
         raise ValueError(f"{path} has no 'model' entry: it is not the file of a fast tokenizer.")
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    if max_tokens is not None:
-        tokenizer.enable_truncation(max_tokens)
-    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    return Tokenizer.from_file(str(path))
 
 
 def _existing(checkpoint: Folder, name: str) -> Path:

@@ -1,24 +1,17 @@
 """The certificate that a pretrained BERT runs on astrocytes, for a checkpoint the user names."""
 
 import os
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool
 
 from tripartite.attention import (
-    BertEncoder,
+    AbstractFeatureMap,
+    CircuitHeads,
     OneProcessPerToken,
-    fixed_point,
-    load_bert,
     softmax_heads,
-    tokenize,
 )
 from tripartite.proofs.certificate import (
     Certificate,
@@ -28,8 +21,15 @@ from tripartite.proofs.certificate import (
     certify,
     machine_epsilon,
 )
+from tripartite.proofs.paragraphs import (
+    NEEDED_PARAGRAPHS,
+    Reading,
+    hidden_states,
+    read_paragraphs,
+    read_text,
+)
+from tripartite.proofs.sentences import sentence_claims
 
-NEEDED_PARAGRAPHS = 20
 THEOREM = Theorem(
     name="transformer_runs_on_astrocytes",
     statement=(
@@ -50,38 +50,35 @@ THEOREM = Theorem(
 )
 
 
-class Reading(NamedTuple):
-    """A text as an encoder reads it: token numbers and which of them are not padding."""
-
-    encoder: BertEncoder
-    token_ids: Int[Array, "paragraphs tokens"]
-    mask: Bool[Array, "paragraphs tokens"]
-    cut: int
-
-
 def transformer_runs_on_astrocytes(
     directory: str | os.PathLike[str],
     text: str | os.PathLike[str],
     *,
+    maps: Sequence[AbstractFeatureMap] | None = None,
+    random_features: Sequence[int] = (128, 512, 2048),
     max_tokens: int = 128,
     precision: str = "float64",
     on_check: Callable[[str, Check], None] | None = None,
 ) -> Certificate:
-    """Swaps every attention of a local BERT checkpoint for the circuit and compares the outcome.
+    """Swaps every attention of a BERT checkpoint for the circuit and compares the outcome.
 
     The circuit's fixed point stands in for softmax in every layer and head; the last hidden state
-    of every token of every paragraph is compared.
+    of every token of every paragraph is compared, and so are the paragraphs' sentence embeddings
+    (mean over tokens, normalised): their cosine, and who is whose nearest neighbour. The same is
+    measured for positive random features and for learned maps, which only approximate softmax.
 
     **Arguments:**
 
-    - `directory`: a folder with config.json, model.safetensors and tokenizer.json.
+    - `directory`: a folder with config.json, model.safetensors and tokenizer.json, or a Hub id.
+    - `maps`: learned feature maps of this checkpoint, one for each layer, see `swap_attention`.
+    - `random_features`: how many positive random features to try; none for no trial.
     - `text`: a UTF-8 text file, its paragraphs separated by blank lines; at least 20 of them are
         needed for the certificate to pass.
     - `max_tokens`: longer paragraphs are cut to this many tokens (or to the encoder's own limit).
     - `precision`, `on_check`: as for every certificate, see `certify`.
 
-    **Raises:** `ValueError` if the text cannot be read, or the checkpoint (see `load_bert`), or
-    `max_tokens` is below 3; `ImportError` without the `text` extra.
+    **Raises:** `ValueError` if the text cannot be read, or the checkpoint (see `load_bert`), the
+    maps do not fit it, or `max_tokens` is below 3; `ImportError` without the `text` extra.
 
     Source: arXiv 2311.08135v2, appendix C.
     """
@@ -92,51 +89,26 @@ def transformer_runs_on_astrocytes(
     paragraphs = read_paragraphs(text)
 
     def claims() -> Iterator[Claim]:
-        yield from _claims(directory, paragraphs, max_tokens)
+        reading = read_text(directory, paragraphs, max_tokens)
+        truth = hidden_states(reading, softmax_heads)
+        yield from _claims(reading, truth, len(paragraphs))
+        yield from sentence_claims(reading, truth, circuit_heads, random_features, maps)
 
     return certify(THEOREM, claims, precision=precision, on_check=on_check)
 
 
-def read_paragraphs(path: str | os.PathLike[str]) -> list[str]:
-    """The paragraphs of a UTF-8 text file: what blank lines separate, each on one line.
-
-    **Raises:** `ValueError` if there is no such file, or it is empty or not UTF-8.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise ValueError(f"{file} is not a file: name a text file with paragraphs to read.")
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{file} is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from error
-    blocks = re.split(r"\n\s*\n", text.replace("\r\n", "\n"))
-    paragraphs = [" ".join(block.split()) for block in blocks if block.strip()]
-    if not paragraphs:
-        raise ValueError(
-            f"{file} holds no text: it needs at least {NEEDED_PARAGRAPHS} paragraphs, separated by "
-            "blank lines."
-        )
-    return paragraphs
-
-
-def _claims(
-    directory: str | os.PathLike[str], paragraphs: list[str], max_tokens: int
-) -> Iterator[Claim]:
-    reading = _read(directory, paragraphs, max_tokens)
+def _claims(reading: Reading, truth: Array, paragraphs: int) -> Iterator[Claim]:
     layers, heads = len(reading.encoder.layers), reading.encoder.layers[0].heads
     yield Claim(
         "paragraphs read",
         "real input",
         float(NEEDED_PARAGRAPHS),
         "fewer are too few for a verdict: add paragraphs, separated by blank lines",
-        lambda: float(len(paragraphs)),
+        lambda: float(paragraphs),
         above=True,
         float64_only=False,
         note=lambda: f"{int(reading.mask.sum())} tokens; {reading.cut} paragraphs were cut.",
     )
-    truth = _hidden_states(reading, softmax_heads)
     yield Claim(
         f"last hidden state, all {layers} layers of {heads} heads swapped, over its largest entry",
         "real input",
@@ -160,11 +132,7 @@ def _claims(
 
 def circuit_heads(q: Array, k: Array, v: Array, mask: Bool[Array, " tokens"]) -> Array:
     """Every head's attention as the circuit's fixed point, one process per token."""
-
-    def head(q: Array, k: Array, v: Array) -> Array:
-        return fixed_point(OneProcessPerToken(), q, k, v, mask=mask)
-
-    return jax.vmap(head)(q, k, v)
+    return CircuitHeads(OneProcessPerToken())(q, k, v, mask)
 
 
 def unnormalised_heads(q: Array, k: Array, v: Array, mask: Bool[Array, " tokens"]) -> Array:
@@ -178,35 +146,9 @@ def unnormalised_heads(q: Array, k: Array, v: Array, mask: Bool[Array, " tokens"
     return jax.vmap(head)(q, k, v)
 
 
-def _read(directory: str | os.PathLike[str], paragraphs: list[str], max_tokens: int) -> Reading:
-    encoder = load_bert(directory)
-    limit = min(max_tokens, encoder.max_tokens)
-    lengths = [len(ids) for ids in tokenize(directory, paragraphs)]
-    texts = tokenize(directory, paragraphs, max_tokens=limit)
-    token_ids = np.zeros((len(texts), max(map(len, texts))), int)
-    mask = np.zeros(token_ids.shape, bool)
-    for row, ids in enumerate(texts):
-        token_ids[row, : len(ids)] = ids
-        mask[row, : len(ids)] = True
-    cut = sum(length > limit for length in lengths)
-    return Reading(encoder, jnp.asarray(token_ids), jnp.asarray(mask), cut)
-
-
-def _hidden_states(reading: Reading, attend: Callable) -> Float[Array, "paragraphs tokens width"]:
-    """The last hidden state of every paragraph, zero where there is no token."""
-
-    @eqx.filter_jit
-    def run(reading: Reading) -> Array:
-        rows = (reading.token_ids, reading.mask)
-        states = jax.lax.map(lambda row: reading.encoder(*row, attend=attend), rows)
-        return jnp.where(reading.mask[:, :, None], states, 0.0)
-
-    return run(reading)
-
-
 def _gap(reading: Reading, truth: Array, attend: Callable) -> float:
     """Largest difference made by `attend`, over the largest entry of the hidden state."""
-    difference = jnp.abs(_hidden_states(reading, attend) - truth)
+    difference = jnp.abs(hidden_states(reading, attend) - truth)
     return float(jnp.max(difference) / jnp.max(jnp.abs(truth)))
 
 
