@@ -217,7 +217,7 @@ def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
     place = options.figure
     if place is None and options.report is not None and options.transformer is not None:
         place = options.report / _ATTENTION
-    if place is None:
+    if place is None or options.transformer is None:
         return {}
     if find_spec("matplotlib") is None:
         sys.stdout.write(NO_FIGURES)
@@ -227,7 +227,8 @@ def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
     found = proofs.attention_by_map(options.transformer, options.text)
     axes = attention_maps(found.weights, found.tokens)
     place.parent.mkdir(parents=True, exist_ok=True)
-    axes[0].get_figure().savefig(place, dpi=150)
+    figure: Any = axes[0].get_figure()
+    figure.savefig(place, dpi=150)
     sys.stdout.write(f"attention maps: {place}\n")
     caption = (
         f"Attention of head {found.head} of layer {found.layer} (counted from 0): the checkpoint's "

@@ -55,7 +55,7 @@ def attention_by_map(
     **Raises:** as `transformer_runs_on_astrocytes` does.
     """
     encoder = load_bert(directory)
-    ids = _paragraph(directory, text, encoder.max_tokens)
+    ids = jnp.asarray(_paragraph(directory, text, encoder.max_tokens))
     d_head = encoder.attentions[0].d_head
     drawn = PositiveRandom(random_features, d_head, key=jax.random.key(_DRAW))
     swaps: dict[str, Any] = {
@@ -76,13 +76,13 @@ def attention_by_map(
     return AttentionByMap(weights, tokens, int(layer), int(head))
 
 
-def _paragraph(directory: Any, text: Any, most: int) -> np.ndarray:
+def _paragraph(directory: Any, text: Any, most: int) -> list[int]:
     paragraphs = read_paragraphs(text)
     longest = min(_LONGEST, most)
     lengths = map(len, tokenize(directory, paragraphs))
     fitting = (i for i, length in enumerate(lengths) if _SHORTEST <= length <= longest)
     chosen = paragraphs[next(fitting, 0)]
-    return np.asarray(tokenize(directory, [chosen], max_tokens=longest)[0])
+    return tokenize(directory, [chosen], max_tokens=longest)[0]
 
 
 @eqx.filter_jit
