@@ -7,6 +7,8 @@ of each layer, m = 2 d_head hidden neurons by default) are trained with the rest
 other weights, the pictures of each batch and their jitter are those of the softmax transformer, and
 so are the optimiser, the rates and the number of epochs, so that the difference is paired. The
 held-out fifth is looked at once, at the end. All seeds train together, as one batch of models.
+`--validate` holds out a fifth of the pictures to learn from instead, and never sees the others: for
+choosing the number of hidden neurons.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from train_digits_transformer import (
 
 from tripartite.attention import LearnedExponential, swap_attention
 from tripartite.proofs import load_digits, split_digits
+from tripartite.proofs.digits import Split
 from tripartite.proofs.digits_transformer import DigitsTransformer
 
 RESULTS = Path(__file__).with_name("digits_through_circuit.json")
@@ -116,9 +119,13 @@ def main():
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--features", type=int, default=16)
+    parser.add_argument("--validate", action="store_true")
     chosen = parser.parse_args()
     digits = load_digits()
     split = split_digits(digits.labels)
+    if chosen.validate:
+        inner = split_digits(digits.labels[split.train])
+        split = Split(split.train[inner.train], split.train[inner.test])
     keys = jax.random.split(jax.random.key(0), chosen.seeds)
     makers = {"softmax": softmax_model, "circuit": lambda key: circuit_model(key, chosen.features)}
     found = {}
@@ -144,7 +151,9 @@ def main():
     mean, ends = interval(differences)
     result = {
         "command": "python scripts/train_digits_through_circuit.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds} --features {chosen.features}",
+        f"--epochs {chosen.epochs} --seeds {chosen.seeds} --features {chosen.features}"
+        + " --validate"
+        * chosen.validate,
         "epochs": chosen.epochs,
         "hidden neurons of each head": chosen.features,
         "pictures held out": len(split.test),

@@ -1,7 +1,10 @@
 """The shipped digits, and the transformer that reads them."""
 
+import json
 import math
+import re
 from importlib import resources
+from pathlib import Path
 
 import chex
 import equinox as eqx
@@ -9,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.datasets
 
 from tripartite.attention import OneProcessPerToken, fixed_point
@@ -69,6 +73,24 @@ def test_split_holds_out_a_fifth_of_each_digit():
         assert abs(here - all_of_it / 5) <= 0.5
     # A pin: the stream of PCG64 is frozen by NumPy, so the shipped weights never see these.
     assert test[:8].tolist() == [0, 2, 9, 12, 24, 28, 46, 50]
+
+
+def test_the_page_quotes_what_training_through_the_circuit_gave():
+    """The interval from the rows by SciPy, and the rows from the file that the script wrote."""
+    root = Path(__file__).parent.parent
+    found = json.loads((root / "scripts/digits_through_circuit.json").read_text())
+    page = (root / "docs/run_your_transformer.md").read_text()
+    rows = re.findall(r"^\| \d \| ([\d.]+) \| ([\d.]+) \| (-?[\d.]+) \|$", page, re.MULTILINE)
+    softmax, circuit, differences = np.array(rows, float).T
+    name = "held out, per cent right"
+    np.testing.assert_array_equal(softmax, found["softmax"][name])
+    np.testing.assert_array_equal(circuit, found["circuit"][name])
+    # Three digits are printed.
+    np.testing.assert_allclose(differences, circuit - softmax, rtol=0, atol=1.1e-3)
+    error = np.std(differences, ddof=1) / len(differences) ** 0.5
+    ends = scipy.stats.t.interval(0.95, len(differences) - 1, np.mean(differences), error)
+    np.testing.assert_allclose(ends, found["95 % interval, points"], rtol=0, atol=2e-3)
+    assert f"reaches from {ends[0]:.2f}\nto {ends[1]:.2f}" in page
 
 
 def test_split_is_shuffled_within_each_digit():

@@ -11,7 +11,7 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.py"))
 # Those that train something; the capabilities they use have quick tests of their own.
-LONG = {"grid_world"}
+LONG = {"grid_world", "run_a_transformer_on_astrocytes"}
 RUNS = [
     pytest.param(path, marks=[pytest.mark.slow] if path.stem in LONG else [], id=path.stem)
     for path in NOTEBOOKS
