@@ -1,16 +1,15 @@
 """A file is written whole or not at all, whatever happens to the writer."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from killing import kill_amid_a_write
 from tripartite.core import files
-from tripartite.core.files import whole_file
+from tripartite.core.files import remove_parts, whole_file
 
 SIZE = 1 << 22
 # The file alone, without the rest of the library, so that the loop begins at once. Every version
@@ -20,7 +19,6 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("files", sys.argv[1])
 files = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(files)
-print("ready", flush=True)
 number = 0
 while True:
     with files.whole_file(sys.argv[2]) as file:
@@ -64,18 +62,14 @@ def test_no_folder_and_a_folder(tmp_path):
         pass
 
 
-def test_a_kill_amid_a_write_leaves_a_whole_file(tmp_path):
-    target, seen_parts = tmp_path / "x", 0
-    for wait in (0.0, 0.013, 0.029, 0.047):
+def test_a_kill_amid_a_write_leaves_a_whole_file_and_a_part_to_remove(tmp_path):
+    target = tmp_path / "x"
+    for _ in range(4):
         program = [sys.executable, "-c", LOOP, str(Path(files.__file__)), str(target), str(SIZE)]
-        with subprocess.Popen(program, stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
-            while not target.exists():
-                time.sleep(0.001)
-            time.sleep(wait)
-            writer.send_signal(signal.SIGKILL)
+        with subprocess.Popen(program) as writer:
+            kill_amid_a_write(writer, target)
         data = target.read_bytes()
         assert len(data) == SIZE and len(set(data)) == 1
-        seen_parts += len(list(tmp_path.glob(".x.*.part")))
-    # A kill that never hit a write would have tested nothing.
-    assert seen_parts > 0
+        assert len(os.listdir(tmp_path)) == 2
+        remove_parts(target)
+        assert os.listdir(tmp_path) == ["x"]
