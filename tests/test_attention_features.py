@@ -18,6 +18,7 @@ from tripartite.attention import (
     GaussHermite,
     Hyperbolic,
     LearnedExponential,
+    LearnedGaussian,
     OneProcessPerToken,
     PositiveRandom,
     Taylor,
@@ -38,6 +39,7 @@ MAPS = {
     "trigonometric": (Trigonometric(4, SIZE, key=KEY), 8),
     "trigonometric, plain": (Trigonometric(4, SIZE, key=KEY, stabilise=False), 8),
     "learned": (LearnedExponential(SIZE, 8, key=KEY), 8),
+    "learned, Gaussian": (LearnedGaussian(SIZE, 8, key=KEY), 8),
     "Taylor": (Taylor(3), 20),
     "Gauss-Hermite": (GaussHermite(3, SIZE), 27),
 }
@@ -246,6 +248,7 @@ def test_a_map_of_ones_own():
         (lambda: Taylor(-1), "degree must be at least 0, got -1"),
         (lambda: LearnedExponential(3, 0, key=KEY), "features=0"),
         (lambda: LearnedExponential(3, 7, key=KEY), "even with both signs, got dimension=3"),
+        (lambda: LearnedGaussian(3, 7, key=KEY), "an even number above 0, got dimension=3"),
     ],
 )
 def test_sizes_that_cannot_be(make, words):

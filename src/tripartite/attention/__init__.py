@@ -20,7 +20,8 @@ from tripartite.attention.integrate import (
     write,
 )
 from tripartite.attention.layer import AstrocyteAttention
-from tripartite.attention.learned import LearnedExponential
+from tripartite.attention.learned import LearnedExponential, LearnedGaussian
+from tripartite.attention.learned_files import load_feature_maps, save_feature_maps
 from tripartite.attention.linear_time import linear_time
 from tripartite.attention.pieces import AttentionState
 from tripartite.attention.pretrained import BertEncoder, load_bert
@@ -47,6 +48,7 @@ __all__ = [
     "Hyperbolic",
     "Imperfections",
     "LearnedExponential",
+    "LearnedGaussian",
     "Memory",
     "OneProcessPerToken",
     "PositiveRandom",
@@ -62,9 +64,11 @@ __all__ = [
     "linear_attention",
     "linear_time",
     "load_bert",
+    "load_feature_maps",
     "load_vit",
     "reached_at",
     "read",
+    "save_feature_maps",
     "softmax_attention",
     "softmax_heads",
     "swap_attention",

@@ -86,3 +86,60 @@ def _rotations(rows: int, dimension: int, key: PRNGKeyArray) -> Float[Array, "ro
         gaussian = jax.random.normal(key, (more, dimension, dimension))
         blocks.append(jnp.linalg.qr(gaussian)[0].reshape(more * dimension, dimension))
     return jnp.concatenate(blocks)[:rows]
+
+
+class LearnedGaussian(AbstractPositiveFeatureMap):
+    """`phi_n(q) = exp(w_n.q + b_n)` and `psi_n(k) = exp(u_n.k + c_n - |A k|^2 / 2)`: m features.
+
+    In the space of keys each hidden neuron has a Gaussian tuning curve: with `A' A mu_n = u_n`, the
+    logarithm of psi_n is `-|A (k - mu_n)|^2 / 2` and a number of the neuron's own. All curves of a
+    head have one width, A, and centres and heights of their own. `PositiveRandom` is the case
+    A = 1, w = u, of fixed random centres, where `|q|^2 / 2` cancels as a factor of the query's own.
+
+    At the start w and u are the rows of a `LearnedExponential` with both signs, b = c = 0, and A is
+    0.3 times the identity. A pytree like any Equinox module; for many heads, stack one for each
+    (`jax.vmap` over keys). Saved by `save_feature_maps`.
+
+    **Arguments:**
+
+    - `dimension`: d, the size of a query.
+    - `features`: m, the number of hidden neurons; even.
+    - `stabilise`: see `AbstractPositiveFeatureMap`.
+    - `key`: random key of the rotations.
+
+    Fields: `query_weights` w and `key_weights` u, shape (m, d); `query_bias` b and `key_bias` c,
+    shape (m,); `width` A, shape (d, d); pure numbers.
+
+    **Raises:** `ValueError` if a size is below 1, m is odd, or a token has another size than
+    `dimension`.
+    """
+
+    stabilise: bool = constant(static=True)
+    query_weights: Parameter = parameter(None, "1", doc="w, of the queries")
+    query_bias: Parameter = parameter(None, "1", doc="b, of the queries")
+    key_weights: Parameter = parameter(None, "1", doc="u, of the keys")
+    key_bias: Parameter = parameter(None, "1", doc="c, of the keys")
+    width: Parameter = parameter(None, "1", doc="A, which turns and scales the keys")
+
+    def __init__(
+        self, dimension: int, features: int, *, stabilise: bool = True, key: PRNGKeyArray
+    ):
+        if dimension < 1 or features < 1 or features % 2:
+            raise ValueError(
+                "dimension must be at least 1 and features an even number above 0, got "
+                f"dimension={dimension} and features={features}."
+            )
+        half = _rotations(features // 2, dimension, key)
+        self.stabilise = stabilise
+        self.query_weights = self.key_weights = jnp.concatenate([half, -half])
+        self.query_bias = self.key_bias = jnp.zeros((features,))
+        self.width = 0.3 * jnp.eye(dimension)
+
+    def log_queries(self, q: Tokens, k: Tokens) -> Rates:
+        require_tokens("q", q, self.query_weights.shape[1])
+        return q @ self.query_weights.T + self.query_bias[None, :]
+
+    def log_keys(self, k: Tokens) -> Rates:
+        require_tokens("k", k, self.key_weights.shape[1])
+        squared = jnp.sum((k @ self.width.T) ** 2, axis=-1, keepdims=True)
+        return k @ self.key_weights.T + self.key_bias[None, :] - 0.5 * squared

@@ -1,0 +1,118 @@
+"""Text to train feature maps on, made on the machine: what is documented, and everyday sentences.
+
+Two sources, neither of them downloaded. The docstrings of Python's standard library, its language
+reference and the docstrings of this library's own needs are English of one kind. For other kinds,
+the sentences of seed_sentences.txt are varied: words give way to their neighbours in the word
+embedding of the checkpoint, or to any word of its vocabulary.
+"""
+
+import ast
+import importlib.util
+import random
+import re
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pydoc_data.topics import topics
+
+from tripartite.attention import BertEncoder, tokenize
+
+PACKAGES = ("jax", "numpy", "equinox", "optax", "diffrax")
+SEEDS = Path(__file__).with_name("seed_sentences.txt")
+VARIANTS, NEIGHBOURS = 60, 24
+PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()\-\"/%]*[.?!]")
+# Words that hold a sentence together: replaced, they would leave no sentence.
+KEPT = frozenset(
+    "the and for are was were has had have not but you your this that with from they his her she "
+    "its who what when where which how why can will would could should there then than been being "
+    "our their them him himself one all any into over about before after until while because did "
+    "does nor out off down upon very just only also more most some such too may might must".split()
+)
+
+
+def training_text(directory: str, encoder: BertEncoder, seed: int) -> list[str]:
+    """Some 37,000 sentences, the same for the same seed and the same installed packages."""
+    everyday = varied(SEEDS.read_text(encoding="utf-8").splitlines(), directory, encoder, seed)
+    return [*documented(), *everyday]
+
+
+def documented() -> list[str]:
+    """Sentences of docstrings and of the language reference; nothing is imported to read them."""
+    found = dict.fromkeys(s for topic in topics.values() for s in sentences(topic))
+    roots = [Path(sysconfig.get_paths()["stdlib"])]
+    for package in PACKAGES:
+        origin = (importlib.util.find_spec(package) or ast).origin
+        roots.append(Path(origin).parent)
+    for root in roots:
+        for path in sorted(root.rglob("*.py")):
+            inside = str(path.relative_to(root))
+            if "site-packages" not in inside and "test" not in inside:
+                found.update(dict.fromkeys(s for text in docstrings(path) for s in sentences(text)))
+    return list(found)
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def sentences(text: str) -> Iterator[str]:
+    """What reads like a sentence: 4 to 40 words, most of them of letters, and an end."""
+    for paragraph in re.split(r"\n\s*\n", text):
+        line = " ".join(paragraph.replace("`", "").replace("*", "").split())
+        for sentence in re.split(r"(?<=[.?!])\s+(?=[A-Z])", line):
+            words = sentence.split()
+            readable = sum(word.isalpha() for word in words) > 0.6 * len(words)
+            if 4 <= len(words) <= 40 and readable and PLAIN.fullmatch(sentence):
+                yield sentence
+
+
+def varied(seeds: list[str], directory: str, encoder: BertEncoder, seed: int) -> list[str]:
+    """Each sentence, and variants of it with 3 to 8 in ten of its words replaced."""
+    draw = random.Random(seed)
+    near = neighbours(sorted({w for s in seeds for w in words_of(s)}), directory, encoder)
+    vocabulary = sorted({word for words in near.values() for word in words})
+
+    def replace(match: re.Match[str]) -> str:
+        word = match.group()
+        choice = near.get(word.lower())
+        if not choice or draw.random() > share:
+            return word
+        new = draw.choice(vocabulary if draw.random() < 0.1 else choice)
+        return new.capitalize() if word[0].isupper() else new
+
+    made = list(seeds)
+    for _ in range(VARIANTS):
+        for sentence in seeds:
+            share = draw.choice([0.3, 0.5, 0.8])
+            made.append(re.sub("[A-Za-z]+", replace, sentence))
+    return list(dict.fromkeys(made))
+
+
+def words_of(sentence: str) -> list[str]:
+    words = (word.lower() for word in re.findall("[A-Za-z]+", sentence))
+    return [word for word in words if len(word) > 2 and word not in KEPT]
+
+
+def neighbours(words: list[str], directory: str, encoder: BertEncoder) -> dict[str, list[str]]:
+    """For each word that is one token, the words nearest to it in the checkpoint's embedding."""
+    names = vocabulary_of(directory)
+    rows = np.array(list(names.values()))
+    number = {word: row for row, word in enumerate(names)}
+    known = [word for word in words if word in number]
+    vectors = encoder.words.weight[rows]
+    vectors = vectors - jnp.mean(vectors, axis=0, keepdims=True)
+    vectors = vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = vectors[np.array([number[word] for word in known])] @ vectors.T
+    nearest = np.asarray(jax.lax.top_k(scores, NEIGHBOURS + 1)[1])[:, 1:]
+    listed = list(names)
+    return {word: [listed[i] for i in row] for word, row in zip(known, nearest, strict=True)}
