@@ -13,13 +13,14 @@ import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pydoc_data.topics import topics
+from tokenizers import Tokenizer
 
-from tripartite.attention import BertEncoder, tokenize
+from tripartite.attention import BertEncoder
 
 PACKAGES = ("jax", "numpy", "equinox", "optax", "diffrax")
 SEEDS = Path(__file__).with_name("seed_sentences.txt")
@@ -27,10 +28,16 @@ VARIANTS, NEIGHBOURS = 60, 24
 PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()\-\"/%]*[.?!]")
 # Words that hold a sentence together: replaced, they would leave no sentence.
 KEPT = frozenset(
-    "the and for are was were has had have not but you your this that with from they his her she "
-    "its who what when where which how why can will would could should there then than been being "
-    "our their them him himself one all any into over about before after until while because did "
-    "does nor out off down upon very just only also more most some such too may might must".split()
+    re.findall(
+        "[a-z]+",
+        """
+        the and for are was were has had have not but you your this that with from they his her she
+        its who what when where which how why can will would could should there then than been
+        being our their them him himself one all any into over about before after until while
+        because did does nor out off down upon very just only also more most some such too may
+        might must
+        """,
+    )
 )
 
 
@@ -105,7 +112,9 @@ def words_of(sentence: str) -> list[str]:
 
 def neighbours(words: list[str], directory: str, encoder: BertEncoder) -> dict[str, list[str]]:
     """For each word that is one token, the words nearest to it in the checkpoint's embedding."""
-    names = vocabulary_of(directory)
+    file = str(Path(directory) / "tokenizer.json")
+    tokens = Tokenizer.from_file(file).get_vocab()
+    names = {w: n for w, n in sorted(tokens.items()) if w.isascii() and w.isalpha() and len(w) > 2}
     rows = np.array(list(names.values()))
     number = {word: row for row, word in enumerate(names)}
     known = [word for word in words if word in number]

@@ -10,7 +10,7 @@ from tripartite.attention.features import (
     Tokens,
     require_tokens,
 )
-from tripartite.core import Parameter, constant, parameter
+from tripartite.core import AbstractParametrised, Parameter, constant, parameter
 
 
 class LearnedExponential(AbstractPositiveFeatureMap):
@@ -88,30 +88,53 @@ def _rotations(rows: int, dimension: int, key: PRNGKeyArray) -> Float[Array, "ro
     return jnp.concatenate(blocks)[:rows]
 
 
+class Bend(AbstractParametrised):
+    """`x + V tanh(U x + s)`: what stands before a neuron's tuning curve, to be trained.
+
+    Fields: `inward` U, shape (h, d); `offset` s, shape (h,); `outward` V, shape (d, h).
+    """
+
+    inward: Parameter = parameter(None, "1", doc="U, into the units")
+    offset: Parameter = parameter(None, "1", doc="s, of the units")
+    outward: Parameter = parameter(None, "1", doc="V, out of the units")
+
+    def __init__(self, dimension: int, hidden: int, *, key: PRNGKeyArray):
+        first, second = jax.random.split(key)
+        self.inward = jax.random.normal(first, (hidden, dimension)) / dimension**0.5
+        self.offset = jnp.zeros((hidden,))
+        self.outward = 0.1 * jax.random.normal(second, (dimension, hidden)) / max(hidden, 1) ** 0.5
+
+    def __call__(self, x: Tokens) -> Tokens:
+        return x + jnp.tanh(x @ self.inward.T + self.offset[None, :]) @ self.outward.T
+
+
 class LearnedGaussian(AbstractPositiveFeatureMap):
-    """`phi_n(q) = exp(w_n.q + b_n)` and `psi_n(k) = exp(u_n.k + c_n - |A k|^2 / 2)`: m features.
+    """`phi_n(q) = exp(w_n.q' + b_n)` and `psi_n(k) = exp(u_n.k' + c_n - |A k|^2 / 2)`: m features.
 
     In the space of keys each hidden neuron has a Gaussian tuning curve: with `A' A mu_n = u_n`, the
-    logarithm of psi_n is `-|A (k - mu_n)|^2 / 2` and a number of the neuron's own. All curves of a
-    head have one width, A, and centres and heights of their own. `PositiveRandom` is the case
-    A = 1, w = u, of fixed random centres, where `|q|^2 / 2` cancels as a factor of the query's own.
+    logarithm of psi_n is `-|A (k - mu_n)|^2 / 2` and a number of the neuron's own, where k' = k.
+    All curves of a head have one width, A, and centres and heights of their own. `PositiveRandom`
+    is the case A = 1, w = u, of fixed random centres (`|q|^2 / 2` cancels as a factor of the
+    query's own). With `hidden` units tuning is bent: `q' = q + V tanh(U q + s)`, and so is k', with
+    V, U and s of its own.
 
-    At the start w and u are the rows of a `LearnedExponential` with both signs, b = c = 0, and A is
-    0.3 times the identity. A pytree like any Equinox module; for many heads, stack one for each
-    (`jax.vmap` over keys). Saved by `save_feature_maps`.
+    At the start w and u are the rows of a `LearnedExponential` with both signs, b = c = s = 0, A is
+    0.3 times the identity, V is small. A pytree like any Equinox module; for many heads, stack one
+    for each (`jax.vmap` over keys). Saved by `save_feature_maps`.
 
     **Arguments:**
 
     - `dimension`: d, the size of a query.
     - `features`: m, the number of hidden neurons; even.
+    - `hidden`: h, the number of units that bend; by default none.
     - `stabilise`: see `AbstractPositiveFeatureMap`.
-    - `key`: random key of the rotations.
+    - `key`: random key of the rotations and of U and V.
 
     Fields: `query_weights` w and `key_weights` u, shape (m, d); `query_bias` b and `key_bias` c,
-    shape (m,); `width` A, shape (d, d); pure numbers.
+    shape (m,); `width` A, shape (d, d); `query_bend` and `key_bend`; pure numbers.
 
-    **Raises:** `ValueError` if a size is below 1, m is odd, or a token has another size than
-    `dimension`.
+    **Raises:** `ValueError` if dimension or features is below 1, m is odd, hidden is negative, or a
+    token has another size than `dimension`.
     """
 
     stabilise: bool = constant(static=True)
@@ -120,26 +143,37 @@ class LearnedGaussian(AbstractPositiveFeatureMap):
     key_weights: Parameter = parameter(None, "1", doc="u, of the keys")
     key_bias: Parameter = parameter(None, "1", doc="c, of the keys")
     width: Parameter = parameter(None, "1", doc="A, which turns and scales the keys")
+    query_bend: Bend
+    key_bend: Bend
 
     def __init__(
-        self, dimension: int, features: int, *, stabilise: bool = True, key: PRNGKeyArray
+        self,
+        dimension: int,
+        features: int,
+        *,
+        hidden: int = 0,
+        stabilise: bool = True,
+        key: PRNGKeyArray,
     ):
-        if dimension < 1 or features < 1 or features % 2:
+        if dimension < 1 or features < 1 or features % 2 or hidden < 0:
             raise ValueError(
-                "dimension must be at least 1 and features an even number above 0, got "
-                f"dimension={dimension} and features={features}."
+                "dimension must be at least 1, features an even number above 0 and hidden not "
+                f"negative, got dimension={dimension}, features={features} and hidden={hidden}."
             )
-        half = _rotations(features // 2, dimension, key)
+        of_rows, of_queries, of_keys = jax.random.split(key, 3)
+        half = _rotations(features // 2, dimension, of_rows)
         self.stabilise = stabilise
         self.query_weights = self.key_weights = jnp.concatenate([half, -half])
         self.query_bias = self.key_bias = jnp.zeros((features,))
         self.width = 0.3 * jnp.eye(dimension)
+        self.query_bend = Bend(dimension, hidden, key=of_queries)
+        self.key_bend = Bend(dimension, hidden, key=of_keys)
 
     def log_queries(self, q: Tokens, k: Tokens) -> Rates:
         require_tokens("q", q, self.query_weights.shape[1])
-        return q @ self.query_weights.T + self.query_bias[None, :]
+        return self.query_bend(q) @ self.query_weights.T + self.query_bias[None, :]
 
     def log_keys(self, k: Tokens) -> Rates:
         require_tokens("k", k, self.key_weights.shape[1])
         squared = jnp.sum((k @ self.width.T) ** 2, axis=-1, keepdims=True)
-        return k @ self.key_weights.T + self.key_bias[None, :] - 0.5 * squared
+        return self.key_bend(k) @ self.key_weights.T + self.key_bias[None, :] - 0.5 * squared

@@ -1,10 +1,7 @@
-"""Trained feature maps as a safetensors file: arrays and a line of text, nothing that runs."""
+"""Trained feature maps in one file: arrays and what shapes them, nothing that runs."""
 
-import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -13,22 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from tripartite.attention.checkpoint import Folder
-from tripartite.attention.features import AbstractPositiveFeatureMap
+from tripartite.attention.features import AbstractFeatureMap, AbstractPositiveFeatureMap
 from tripartite.attention.learned import LearnedExponential, LearnedGaussian
+from tripartite.core import archive
+from tripartite.core.files import Location
 
-_FORMAT = "tripartite feature maps, version 1"
+_KIND = "feature maps"
 _SIZES = {"dimension": int, "features": int, "stabilise": bool}
-# What a header may name, and the arguments that shape its arrays.
-_KINDS: dict[str, tuple[Callable[..., AbstractPositiveFeatureMap], dict[str, type]]] = {
+# What a file may name, and the arguments that shape its arrays.
+_CLASSES: dict[str, tuple[Callable[..., AbstractPositiveFeatureMap], dict[str, type]]] = {
     "LearnedExponential": (LearnedExponential, {**_SIZES, "both_signs": bool}),
-    "LearnedGaussian": (LearnedGaussian, _SIZES),
+    "LearnedGaussian": (LearnedGaussian, {**_SIZES, "hidden": int}),
 }
 
 
 def save_feature_maps(
-    path: Folder,
-    maps: AbstractPositiveFeatureMap | Sequence[AbstractPositiveFeatureMap],
+    path: Location,
+    maps: AbstractFeatureMap | Sequence[AbstractFeatureMap],
     *,
     dtype: DTypeLike | None = None,
 ) -> None:
@@ -36,65 +34,64 @@ def save_feature_maps(
 
     **Arguments:**
 
-    - `path`: the file to write.
+    - `path`: the file to write, whole or not at all.
     - `maps`: one map, or one for each layer of a transformer, as `swap_attention` takes them; the
         arrays of each may have a leading axis of heads.
     - `dtype`: precision to store, by default that of the arrays; float16 halves float32's size.
 
-    **Raises:** `ImportError` naming the `text` extra where it is missing; `ValueError` for a map of
-    a kind that is not trained, no map at all, or numbers beyond the range of `dtype`.
+    **Raises:** `ValueError` for a map of a kind that is not trained, no map at all, numbers beyond
+    the range of `dtype`, or a folder that is not there.
     """
-    safetensors = _safetensors()
-    listed = [maps] if isinstance(maps, AbstractPositiveFeatureMap) else list(maps)
+    listed = [maps] if isinstance(maps, AbstractFeatureMap) else list(maps)
     if not listed:
         raise ValueError("there is no feature map to save: give one, or one for each layer.")
-    tensors, headers = {}, []
+    headers = [_header(one) for one in listed]
+    arrays = {}
     for number, one in enumerate(listed):
-        headers.append(_header(one))
-        for name, array in _arrays(one).items():
-            stored = np.asarray(array).astype(array.dtype if dtype is None else dtype)
-            if not np.isfinite(stored).all():
+        for path_in, leaf in jax.tree_util.tree_leaves_with_path(one):
+            name, array = f"{number}.{_name(path_in)}", np.asarray(leaf)
+            with np.errstate(over="ignore"):
+                arrays[name] = array if dtype is None else array.astype(dtype)
+            if not np.isfinite(arrays[name]).all():
                 raise ValueError(
-                    f"map {number}: {name} holds numbers that are not finite in {stored.dtype}. "
-                    "Store it in a wider dtype, or train again from finite numbers."
+                    f"{name} holds numbers that are not finite in {arrays[name].dtype}. Store them "
+                    "in a wider dtype, or train again from finite numbers."
                 )
-            tensors[f"{number}.{name}"] = np.ascontiguousarray(stored)
-    metadata = {"format": _FORMAT, "maps": json.dumps(headers)}
-    safetensors.numpy.save_file(tensors, str(path), metadata=metadata)
+    archive.write(path, _KIND, {"maps": headers}, arrays)
 
 
 def load_feature_maps(
-    path: Folder, dtype: DTypeLike = float
+    path: Location, dtype: DTypeLike = float
 ) -> tuple[AbstractPositiveFeatureMap, ...]:
     """Reads what `save_feature_maps` wrote: a tuple with an entry for each map, to be swapped in.
 
-    Nothing in the file is executed: its header names one of this library's trained kinds, and
-    every array must have the shape that follows from the header.
+    Nothing in the file is executed: it names one of this library's trained maps, and every array
+    must have the shape that follows from the sizes it gives.
 
     **Arguments:** `path`; `dtype`, precision of the arrays, by default JAX's own.
 
-    **Raises:** `ImportError` without the `text` extra; `ValueError` saying what is wrong if the
-    file is missing, is no safetensors file, was not written by `save_feature_maps`, names a kind
-    this version does not know, or holds an array of another shape, or numbers that are not finite.
+    **Raises:** `ValueError` saying what is wrong if the file is missing, damaged or of another
+    kind, names a map this version does not know, or holds an array of another shape, one that
+    belongs to no map, or numbers that are not finite.
     """
-    file = Path(path)
-    headers, tensors = _read(file)
-    loaded = [_rebuild(file, n, header, tensors, dtype) for n, header in enumerate(headers)]
-    expected = {f"{n}.{name}" for n, one in enumerate(loaded) for name in _arrays(one)}
-    if extra := sorted(set(tensors) - expected):
-        raise ValueError(f"{file} holds arrays that no map of its header has: {', '.join(extra)}.")
-    return tuple(loaded)
+    content = archive.read(path, _KIND)
+    headers, arrays = content.header.get("maps"), dict(content.arrays)
+    if not isinstance(headers, list) or not headers:
+        raise archive.damaged(path, f"it must list at least one map, got {headers!r}")
+    maps = [_rebuilt(path, n, header, arrays, dtype) for n, header in enumerate(headers)]
+    if arrays:
+        raise archive.damaged(path, f"arrays that belong to no map: {', '.join(sorted(arrays))}")
+    return tuple(maps)
 
 
-def _arrays(one: AbstractPositiveFeatureMap) -> dict[str, jax.Array]:
-    fields = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
-    return {name: value for name, value in fields.items() if not isinstance(value, bool)}
+def _name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def _header(one: AbstractPositiveFeatureMap) -> dict[str, Any]:
+def _header(one: AbstractFeatureMap) -> dict[str, Any]:
     if not isinstance(one, LearnedExponential | LearnedGaussian):
         raise ValueError(
-            f"only trained maps are saved ({', '.join(_KINDS)}), got {type(one).__name__}: the "
+            f"only trained maps are saved ({', '.join(_CLASSES)}), got {type(one).__name__}: the "
             "others are made again by their constructor."
         )
     *heads, rows, dimension = one.query_weights.shape
@@ -105,100 +102,57 @@ def _header(one: AbstractPositiveFeatureMap) -> dict[str, Any]:
         )
     arguments = {"dimension": dimension, "features": rows, "stabilise": one.stabilise}
     if isinstance(one, LearnedExponential):
-        arguments["both_signs"] = one.both_signs
         arguments["features"] = 2 * rows if one.both_signs else rows
-    return {"kind": type(one).__name__, "heads": heads, "arguments": arguments}
+        arguments["both_signs"] = one.both_signs
+    else:
+        arguments["hidden"] = one.query_bend.offset.shape[-1]
+    return {"class": type(one).__name__, "heads": heads, "arguments": arguments}
 
 
-def _rebuild(
-    file: Path, number: int, header: object, tensors: dict[str, np.ndarray], dtype: DTypeLike
+def _rebuilt(
+    path: Location, number: int, header: Any, arrays: dict[str, np.ndarray], dtype: DTypeLike
 ) -> AbstractPositiveFeatureMap:
-    """The map that a header describes, with the file's arrays."""
+    """The map that a header describes, with its arrays taken out of `arrays`."""
     match header:
-        case {"kind": str(kind), "heads": [] | [int()] as heads, "arguments": dict(arguments)}:
+        case {"class": str(name), "heads": [] | [int()] as heads, "arguments": dict(arguments)}:
             pass
         case _:
-            raise ValueError(
-                f"{file}: map {number} of its header must say kind, heads and arguments, got "
-                f"{header!r}."
+            raise archive.damaged(
+                path, f"map {number} must say class, heads and arguments, got {header!r}"
             )
-    if kind not in _KINDS:
+    if name not in _CLASSES:
         raise ValueError(
-            f"{file}: map {number} is a {kind!r}, but this version knows {', '.join(_KINDS)}."
+            f"{path}: map {number} is a {name!r}, but this version of tripartite knows "
+            f"{', '.join(_CLASSES)}. Update it."
         )
-    make, expected = _KINDS[kind]
-    given = {name: type(value) for name, value in arguments.items()}
-    if given != expected:
-        raise ValueError(
-            f"{file}: map {number}, a {kind}, needs {_signature(expected)}, got {arguments!r}."
-        )
+    make, expected = _CLASSES[name]
+    if {key: type(value) for key, value in arguments.items()} != expected:
+        needed = ", ".join(f"{key} ({kind.__name__})" for key, kind in expected.items())
+        raise archive.damaged(path, f"map {number}, {name}, needs {needed}, got {arguments!r}")
     try:
         skeleton = eqx.filter_eval_shape(partial(make, **arguments), key=jax.random.key(0))
     except ValueError as error:
-        raise ValueError(f"{file}: map {number}: {error}") from error
-    arrays = {}
-    for name, leaf in _arrays(skeleton).items():
-        array = _checked(file, f"{number}.{name}", tensors, (*heads, *leaf.shape))
-        arrays[name] = jnp.asarray(array, dtype)
-    return eqx.tree_at(
-        lambda one: [getattr(one, name) for name in arrays], skeleton, list(arrays.values())
-    )
+        raise archive.damaged(path, f"map {number}: {error}") from error
 
+    def taken(path_in: tuple, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+        array = _checked(path, f"{number}.{_name(path_in)}", arrays, (*heads, *leaf.shape))
+        return jnp.asarray(array, dtype)
 
-def _signature(expected: dict[str, type]) -> str:
-    return ", ".join(f"{name} ({kind.__name__})" for name, kind in expected.items())
+    return jax.tree_util.tree_map_with_path(taken, skeleton)
 
 
 def _checked(
-    file: Path, name: str, tensors: dict[str, np.ndarray], shape: tuple[int, ...]
+    path: Location, name: str, arrays: dict[str, np.ndarray], shape: tuple[int, ...]
 ) -> np.ndarray:
-    if name not in tensors:
-        raise ValueError(f"{file} has no array {name!r}; it holds {', '.join(sorted(tensors))}.")
-    array = tensors[name]
+    if name not in arrays:
+        raise archive.damaged(path, f"it has no array {name!r}")
+    array = arrays.pop(name)
     if array.shape != shape or not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(
-            f"{file}: {name} must be floating-point of shape {shape}, as its header says, got "
-            f"shape {array.shape} and dtype {array.dtype}."
+        raise archive.damaged(
+            path,
+            f"{name} must be floating-point of shape {shape}, as its map says, but has shape "
+            f"{array.shape} and dtype {array.dtype}",
         )
     if not np.isfinite(array).all():
-        raise ValueError(f"{file}: {name} holds numbers that are not finite; it is damaged.")
+        raise archive.damaged(path, f"{name} holds numbers that are not finite")
     return array
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "Feature maps are kept in safetensors files, which needs the package safetensors of the "
-            '`text` extra: pip install "tripartite[text]".'
-        ) from error
-    return safetensors
-
-
-def _read(file: Path) -> tuple[list, dict[str, np.ndarray]]:
-    safetensors = _safetensors()
-    if not file.is_file():
-        raise ValueError(f"{file} is not a file: name one that save_feature_maps wrote.")
-    try:
-        with safetensors.safe_open(file, framework="np") as opened:
-            metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"{file} is not a readable safetensors file ({error}). Write it again with "
-            "save_feature_maps."
-        ) from error
-    if metadata.get("format") != _FORMAT:
-        raise ValueError(
-            f"{file} has the format {metadata.get('format')!r}, but {_FORMAT!r} is read. Write it "
-            "with save_feature_maps of this version."
-        )
-    try:
-        headers = json.loads(metadata.get("maps", ""))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file}: the list of maps in its header is not JSON ({error}).") from error
-    if not isinstance(headers, list) or not headers:
-        raise ValueError(f"{file}: its header must list at least one map, got {headers!r}.")
-    return headers, tensors

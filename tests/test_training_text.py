@@ -1,0 +1,69 @@
+"""What feature maps are trained on and compared on: other sentences, of many kinds."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+COMPARED = ROOT / "tests" / "data" / "sentences.txt"
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def compared():
+    lines = COMPARED.read_text(encoding="utf-8").splitlines()
+    kinds = [line for line in lines if line.startswith("# ")]
+    return kinds, [line for line in lines if line and not line.startswith("# ")]
+
+
+def fives(text):
+    """Every five words in a row, or all words where there are fewer."""
+    words = re.findall("[a-z0-9']+", text.lower())
+    return {tuple(words[i : i + 5]) for i in range(max(1, len(words) - 4))}
+
+
+def shared(sentences, texts):
+    """The sentences of which more than a quarter stand in the texts."""
+    seen = set().union(*map(fives, texts))
+    # A common turn ("at the end of the") is one of a sentence's fives; a copy shares most of them.
+    return [s for s in sentences if len(fives(s) & seen) > 0.25 * len(fives(s))]
+
+
+def test_sentences_compared_are_many_and_of_several_kinds():
+    kinds, sentences = compared()
+    assert len(sentences) == len(set(sentences)) >= 300
+    assert len(kinds) == len(set(kinds)) >= 8
+
+
+def test_no_seed_is_near_a_sentence_compared():
+    _, sentences = compared()
+    seeds = (ROOT / "scripts" / "seed_sentences.txt").read_text(encoding="utf-8").splitlines()
+    assert len(seeds) > 200
+    assert shared(sentences, seeds) == []
+    # The search finds what is there: a sentence with one word changed.
+    assert shared(sentences, [sentences[0].replace("Where", "And where")]) == [sentences[0]]
+
+
+@pytest.mark.slow
+def test_nothing_documented_is_near_a_sentence_compared():
+    pytest.importorskip("tokenizers")
+    documented = script("training_text").documented()
+    assert len(documented) > 10_000
+    assert shared(compared()[1], documented) == []
+
+
+def test_sentences_of_a_text():
+    found = list(
+        script("training_text").sentences(
+            "Returns the `first` item\nof a list. It is O(n). See also:: this\n\nStop.\n\n"
+            "What if there is none? X = 3 and y = 4 and z = 5 are code."
+        )
+    )
+    assert found == ["Returns the first item of a list.", "What if there is none?"]
