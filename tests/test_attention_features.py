@@ -248,7 +248,10 @@ def test_a_map_of_ones_own():
         (lambda: Taylor(-1), "degree must be at least 0, got -1"),
         (lambda: LearnedExponential(3, 0, key=KEY), "features=0"),
         (lambda: LearnedExponential(3, 7, key=KEY), "even with both signs, got dimension=3"),
-        (lambda: LearnedGaussian(3, 7, key=KEY), "an even number above 0, got dimension=3"),
+        (
+            lambda: LearnedGaussian(3, 7, key=KEY),
+            "above 0 and hidden not negative, got dimension=3, features=7",
+        ),
     ],
 )
 def test_sizes_that_cannot_be(make, words):

@@ -1,4 +1,4 @@
-"""A feature map to be trained: exponentials of two affine maps, one of queries and one of keys."""
+"""Feature maps to be trained: exponentials of the queries and, by other weights, of the keys."""
 
 import jax
 import jax.numpy as jnp
@@ -137,14 +137,14 @@ class LearnedGaussian(AbstractPositiveFeatureMap):
     token has another size than `dimension`.
     """
 
+    query_bend: Bend
+    key_bend: Bend
     stabilise: bool = constant(static=True)
     query_weights: Parameter = parameter(None, "1", doc="w, of the queries")
     query_bias: Parameter = parameter(None, "1", doc="b, of the queries")
     key_weights: Parameter = parameter(None, "1", doc="u, of the keys")
     key_bias: Parameter = parameter(None, "1", doc="c, of the keys")
     width: Parameter = parameter(None, "1", doc="A, which turns and scales the keys")
-    query_bend: Bend
-    key_bend: Bend
 
     def __init__(
         self,
