@@ -155,7 +155,7 @@ SPOILT = {
     "class": ({"maps": described(**{"class": "Odd"})}, "'Odd', but this version of tripartite kno"),
     "arguments": ({"maps": described(arguments={"features": 4})}, r"needs dimension \(int\)"),
     "size": ({"maps": described(arguments=ODD)}, "features an even number above 0"),
-    "shape": ({"maps": described(heads=[7])}, r"0.query_weights must .* shape \(7, 4, 3\)"),
+    "shape": ({"maps": described(heads=[7])}, r"0.query_bend.inward must .* shape \(7, 2, 3\)"),
     "whole numbers": ({"change": {"0.width": np.eye(3, dtype=int)}}, "0.width must be floating"),
     "not finite": ({"change": {"0.key_bias": NAN}}, "0.key_bias holds numbers that are not finite"),
     "missing": ({"drop": "0.key_bend.offset"}, "no array '0.key_bend.offset'"),
