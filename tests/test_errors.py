@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tripartite as tp
-from tripartite import cells, channels, stimuli
+from tripartite import astrocytes, cells, channels, stimuli
 from tripartite.analysis import spike_times
 from tripartite.core import AbstractDynamics, parameter
 from tripartite.core.errors import SolveError
@@ -193,9 +193,9 @@ SOLVING = {
         "save_every must be positive, got 0.0 ms.",
     ),
     "save_every NaN": (lambda: solve(save_every=np.nan), "save_every must be a finite number"),
-    "a reset without dt": (
-        lambda: solve(cells.LIF(), dt=None),
-        "LIF jumps between steps (a reset or a clock) and needs a fixed step: pass dt=, for",
+    "a clock without dt": (
+        lambda: solve(astrocytes.NESTAstrocyte(), dt=None),
+        "NESTAstrocyte jumps between steps (a reset or a clock) and needs a fixed step: pass dt=,",
     ),
     "exponential without dt": (
         lambda: solve(dt=None, solver=SymmetricExponential()),

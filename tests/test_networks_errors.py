@@ -109,9 +109,7 @@ MISTAKES = {
         glia=astrocytes.LiRinzel(),
     ),
     # Solving
-    "population 'e' .LIF. and projection 'e->e' jump between steps": lambda: tp.simulate(
-        recurrent(1.0), t1=1.0
-    ),
+    "projection 'e->e' .a delay. jumps between steps": lambda: tp.simulate(recurrent(1.0), t1=1.0),
     "takes a dictionary of stimuli, .* got float": lambda: tp.simulate(
         recurrent(1.0), 1.0, t1=1.0, dt=0.1
     ),

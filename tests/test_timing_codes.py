@@ -234,7 +234,6 @@ def test_currents_under_other_synapses_and_dale_s_law():
     [
         (lambda: cells.SpikeSource(3.0), r"times must be a list of times, got 3\.0: for one spike"),
         (lambda: cells.SpikeSource([1.0, np.nan]), r"SpikeSource\.times must be finite, got"),
-        (lambda: tp.simulate(cells.SpikeSource([1.0]), t1=2.0), r"SpikeSource jumps between steps"),
         (
             lambda: synapses.ExponentialCurrent(decay=0.0),
             r"ExponentialCurrent\.decay must be positive, got 0",

@@ -16,7 +16,7 @@ from tripartite.stimuli import AbstractStimulus
 
 
 class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
-    """diffrax's results, and two more."""
+    """diffrax's results, and three more."""
 
     non_finite = (
         "A state became infinite or NaN. Try a smaller dt, or adaptive steps (dt=None), and check "
@@ -25,6 +25,10 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     beyond_flow = (
         "A step times a decay went beyond what its flow is good for. Take a smaller dt, or "
         "solvers.Exponential() for that state."
+    )
+    spikes_full = (
+        "There were more spikes than the buffer has room for: raise max_spikes to at least "
+        'stats["spikes"].count.'
     )
 
 
@@ -37,7 +41,7 @@ def check_result(
     *,
     throw: bool,
 ) -> diffrax.Solution:
-    """Adds the two results of ours to the solution's, and raises if one failed and `throw` is set.
+    """Adds our three results to the solution's, and raises if one failed and `throw` is set.
 
     `reached` is what an exponential solver recorded of dt * decay.
 
@@ -51,6 +55,8 @@ def check_result(
     result = RESULTS.where(~failed & jnp.any(bad), RESULTS.non_finite, result)
     over = _over(reached, len(bad)) & ~failed & ~jnp.any(bad)
     result = RESULTS.where(jnp.any(over), RESULTS.beyond_flow, result)
+    full = _full(solution) & ~failed & ~jnp.any(bad)
+    result = RESULTS.where(full, RESULTS.spikes_full, result)
     solution = eqx.tree_at(lambda s: s.result, solution, result, is_leaf=_is_result)
     if not throw:
         return solution
@@ -60,14 +66,30 @@ def check_result(
             raise SolveError(_over_report(model, names, reached, np.asarray(over)))
         if bool(failed) or bool(jnp.any(bad)):
             raise SolveError(_report(solution, model, stimulus, names, np.asarray(bad)))
+        if bool(full):
+            raise SolveError(_full_report(solution, model))
         return solution
     messages = [f"{name} is infinite or NaN at t1. {RESULTS[RESULTS.non_finite]}" for name in names]
     ys = eqx.branched_error_if(solution.ys, ~failed & jnp.any(bad), jnp.argmax(bad), messages)
     if reached is not None:
         limits = [f"{name}: {RESULTS[RESULTS.beyond_flow]}" for name in names]
         ys = eqx.branched_error_if(ys, jnp.any(over), jnp.argmax(over), limits)
-    ys = solution.result.error_if(ys, failed)
+    ys = solution.result.error_if(ys, failed | full)
     return eqx.tree_at(lambda s: s.ys, solution, ys)
+
+
+def _full(solution: diffrax.Solution) -> Array:
+    """Whether there were more spikes than room for them."""
+    spikes = solution.stats.get("spikes")
+    return jnp.asarray(False) if spikes is None else spikes.count > spikes.times.size
+
+
+def _full_report(solution: diffrax.Solution, model: AbstractDynamics) -> str:
+    spikes = solution.stats["spikes"]
+    return (
+        f"{type(model).__name__}: {int(spikes.count)} spikes, and room for {spikes.times.size}: "
+        f"raise max_spikes to at least {int(spikes.count)}."
+    )
 
 
 def _over(reached: Products | None, leaves: int) -> Array:

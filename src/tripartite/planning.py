@@ -15,13 +15,18 @@ from tripartite.failures import state_names
 from tripartite.solvers import (
     GRADIENTS,
     AbstractExponential,
+    AllAtOnceExponential,
+    AtEvents,
     ClassicalRK4,
+    EventController,
     FixedSteps,
     Jumping,
     Noisy,
     SymmetricExponential,
     flows_of,
     is_mapped,
+    padded_field,
+    scanned,
     term_for,
     without_idle_midpoint,
 )
@@ -142,6 +147,68 @@ def adaptive(
             f"adjoint={adjoint!r} is a way to differentiate fixed steps: pass dt= as well, or give "
             "one of diffrax's adjoints."
         )
+    dtype = time_dtype(y0)
+    solver = diffrax.Tsit5() if solver is None else solver
+    adjoint = adjoint or diffrax.RecursiveCheckpointAdjoint()
+    options = {
+        "terms": term_for(model, solver),
+        "solver": solver,
+        "stepsize_controller": _clipped(_pid(tolerances, dtype), stimulus, span, dtype),
+        "adjoint": adjoint,
+        "dt0": None,
+        "max_steps": max_steps,
+    }
+    described = f"adaptive, {_told(tolerances)}, clipped to the stimulus's jumps"
+    save = {"ts": _grid(span, save_every, dtype)}
+    return options, save, Plan(repr(solver), described, type(adjoint).__name__)
+
+
+def located(
+    solver: diffrax.AbstractSolver | None,
+    model: AbstractDynamics,
+    stimulus: AbstractStimulus,
+    y0: PyTree[Array],
+    span: tuple[float, float],
+    save_every: float | None,
+    tolerances: tuple[float, float],
+    max_steps: int,
+    adjoint: diffrax.AbstractAdjoint | str | None,
+    max_spikes: int,
+) -> tuple[dict[str, Any], dict[str, Any], Plan]:
+    """As `adaptive`, and each event is located; the options also hold the state to start from."""
+    exact = solver is None and model.flows() and stimulus.flat()
+    options, save, plan = adaptive(
+        solver, model, stimulus, y0, span, save_every, tolerances, max_steps, adjoint
+    )
+    dtype, terms, inner = time_dtype(y0), options["terms"], options["solver"]
+    start = jnp.asarray(span[0], dtype)
+    if exact:
+        inner = AllAtOnceExponential(midpoint=False)
+        terms = term_for(model, inner)
+        # One step to the next event or jump, whatever its length: it is exact.
+        options["dt0"] = jnp.asarray(span[1] - span[0], dtype)
+    stopping = AtEvents(scanned(inner, options["adjoint"]), terms)
+    # Where v runs away, no step need be shorter than time itself can tell.
+    shortest = 8 * float(jnp.finfo(dtype).eps) * max(abs(span[0]), abs(span[1]))
+    controller = EventController(_pid(tolerances, dtype, shortest))
+    course = stopping.start(start, model.begin(start, y0), (model, stimulus), max_spikes)
+    options |= {
+        "terms": diffrax.ODETerm(padded_field),
+        "solver": stopping,
+        "stepsize_controller": _clipped(controller, stimulus, span, dtype),
+        "y0": course,
+    }
+    steps = "one between any two events or jumps, exact" if exact else plan.steps
+    return options, save, Plan(repr(inner), f"{steps}; events located", plan.gradient)
+
+
+def _told(tolerances: tuple[float, float]) -> str:
+    known = [f"{float(x):g}" if is_concrete(x) else "traced" for x in tolerances]
+    return f"rtol {known[0]}, atol {known[1]}"
+
+
+def _grid(span: tuple[float, float], save_every: float | None, dtype: Any) -> Array:
+    """The times of the records of an adaptive solve."""
     begin, end = span
     if save_every is not None and concrete_float("save_every", save_every) <= 0:
         raise ValueError(f"save_every must be positive, got {save_every} ms.")
@@ -150,21 +217,7 @@ def adaptive(
     ts = begin + spacing * np.arange(intervals + 1)
     if ts[-1] < end - 1e-9 * spacing:
         ts = np.append(ts, end)
-    solver = diffrax.Tsit5() if solver is None else solver
-    adjoint = adjoint or diffrax.RecursiveCheckpointAdjoint()
-    dtype, (rtol, atol) = time_dtype(y0), tolerances
-    options = {
-        "terms": term_for(model, solver),
-        "solver": solver,
-        "stepsize_controller": _controller(stimulus, span, rtol, atol, dtype),
-        "adjoint": adjoint,
-        "dt0": None,
-        "max_steps": max_steps,
-    }
-    known = [f"{float(x):g}" if is_concrete(x) else "traced" for x in tolerances]
-    described = f"adaptive, rtol {known[0]}, atol {known[1]}, clipped to the stimulus's jumps"
-    save = {"ts": jnp.asarray(np.minimum(ts, end), dtype)}
-    return options, save, Plan(repr(solver), described, type(adjoint).__name__)
+    return jnp.asarray(np.minimum(ts, end), dtype)
 
 
 def time_dtype(y0: PyTree[Array]) -> Any:
@@ -223,10 +276,20 @@ def _jumps(stimulus: AbstractStimulus) -> Array:
     return stimulus.jumps()
 
 
-def _controller(
-    stimulus: AbstractStimulus, span: tuple[float, float], rtol: float, atol: float, dtype: Any
+def _pid(
+    tolerances: tuple[float, float], dtype: Any, shortest: float | None = None
+) -> diffrax.PIDController:
+    rtol, atol = (jnp.asarray(x, dtype) for x in tolerances)
+    return diffrax.PIDController(rtol=rtol, atol=atol, dtmin=shortest, force_dtmin=True)
+
+
+def _clipped(
+    controller: diffrax.AbstractAdaptiveStepSizeController[Any, Any],
+    stimulus: AbstractStimulus,
+    span: tuple[float, float],
+    dtype: Any,
 ) -> diffrax.AbstractStepSizeController:
-    controller = diffrax.PIDController(rtol=jnp.asarray(rtol, dtype), atol=jnp.asarray(atol, dtype))
+    """The controller, of steps that do not pass over a jump of the stimulus."""
     jumps = jnp.asarray(_jumps(stimulus), dtype)
     if is_concrete(jumps):
         inside = np.unique(np.asarray(jumps))

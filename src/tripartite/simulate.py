@@ -14,7 +14,7 @@ from tripartite.core import AbstractDynamics, part_name
 from tripartite.core.errors import concrete_float, require_finite
 from tripartite.core.files import Location
 from tripartite.failures import check_result, state_names
-from tripartite.solvers import is_mapped, products_reached
+from tripartite.solvers import Course, is_mapped, products_reached, spikes_of
 from tripartite.stimuli import AbstractStimulus, as_stimulus
 
 Record = Callable[[PyTree[Array]], PyTree[Array]] | dict[str, Any] | str | None
@@ -28,6 +28,7 @@ class _Probe(eqx.Module):
     functions: Any
 
     def __call__(self, t: Array, y: PyTree[Array], args: Any) -> PyTree[Array]:
+        y = y.y if isinstance(y, Course) else y
         if self.functions is None:
             return args[0].ports(y) if self.model_ports else y
         if callable(self.functions):
@@ -49,6 +50,7 @@ def simulate(
     rtol: float = 1e-6,
     atol: float = 1e-6,
     max_steps: int = 1_000_000,
+    max_spikes: int = 1000,
     adjoint: diffrax.AbstractAdjoint | str | None = None,
     key: PRNGKeyArray | None = None,
     progress: bool = False,
@@ -58,7 +60,8 @@ def simulate(
 ) -> diffrax.Solution:
     """Solves a model from `t0` to `t1` and records it.
 
-    `dt=None`: adaptive steps with error control, clipped to the stimulus's jumps (Tsit5).
+    `dt=None`: adaptive steps with error control, clipped to the stimulus's jumps (Tsit5). Spikes
+    of cells with a reset are located in time, in `stats["spikes"]` (a `core.Spikes`).
     `dt=...`: fixed steps with the symmetric exponential sweep, counted in integers.
 
     **Arguments:**
@@ -76,6 +79,7 @@ def simulate(
     - `solver`: any diffrax solver, or one of `tripartite.solvers`.
     - `rtol`, `atol`: tolerances of an adaptive solve (`atol` in each state's unit).
     - `max_steps`: bound on an adaptive solve's steps.
+    - `max_spikes`: room for the spikes of a solve that locates them; it fails if it has more.
     - `adjoint`: how it is differentiated: one of diffrax's adjoints, or, with `dt`, the name of
         one of the ways of `solvers.FixedSteps`: `"by steps"`, `"nested"` (2 sqrt(steps) states in
         memory) or `"linearised"`. By default what is fastest for the model (`stats["plan"]` says
@@ -107,15 +111,17 @@ def simulate(
     _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
     probe = _probe(model, record)
     if dt is None:
-        options, save, plan = planning.adaptive(
-            solver, model, stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint
-        )
+        common = (stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint)
+        if model.located():
+            options, save, plan = planning.located(solver, model, *common, _room(max_spikes))
+        else:
+            options, save, plan = planning.adaptive(solver, model, *common)
     else:
         step = concrete_float("dt", dt)
         options, save, plan = planning.fixed(
             solver, model, stimulus, y0, span, step, save_every, adjoint, key
         )
-    call = {
+    call: dict[str, Any] = {
         "t0": jnp.asarray(begin, dtype),
         "t1": jnp.asarray(end, dtype),
         "y0": y0,
@@ -126,7 +132,7 @@ def simulate(
     }
     solution = _solved(call, probe, save, dt, checkpoint, every)
     reached = products_reached(options["solver"], solution.solver_state, y0)
-    solution = _flattened(solution, plan)
+    solution = _flattened(solution, plan, model)
     return check_result(solution, model, stimulus, y0, reached, throw=throw)
 
 
@@ -221,11 +227,11 @@ def _extra_axis(model: AbstractDynamics, states: list[Array]) -> str:
 
 
 def _check_needs(model: AbstractDynamics, dt: float | None, key: PRNGKeyArray | None) -> None:
-    name, jumping = type(model).__name__, model.jumping()
-    if dt is None and jumping:
-        one = len(jumping) == 1
+    name, clocked = type(model).__name__, model.clocked()
+    if dt is None and clocked:
+        one = len(clocked) == 1
         raise ValueError(
-            f"{' and '.join(jumping)} {'jumps' if one else 'jump'} between steps (a reset or a "
+            f"{' and '.join(clocked)} {'jumps' if one else 'jump'} between steps (a reset or a "
             f"clock) and {'needs' if one else 'need'} a fixed step: pass dt=, for example dt=0.05."
         )
     if model.noisy() and (key is None or dt is None):
@@ -277,12 +283,26 @@ def _probe(model: AbstractDynamics, record: Record) -> _Probe:
     )
 
 
-def _flattened(solution: diffrax.Solution, plan: planning.Plan) -> diffrax.Solution:
-    """`ts` and `ys` of the record alone; the state and time reached go to `stats`."""
+def _room(max_spikes: int) -> int:
+    """**Raises:** `ValueError` for a buffer of spikes without room for one."""
+    if isinstance(max_spikes, bool) or not isinstance(max_spikes, int) or max_spikes < 1:
+        raise ValueError(
+            f"max_spikes must be a whole number, at least 1, got {max_spikes!r}: it is how many "
+            "spikes the solve has room for."
+        )
+    return max_spikes
+
+
+def _flattened(
+    solution: diffrax.Solution, plan: planning.Plan, model: AbstractDynamics
+) -> diffrax.Solution:
+    """`ts` and `ys` of the record alone; state and time reached, and spikes, go to `stats`."""
     ts: Any = solution.ts
     ys: Any = solution.ys
     final = jax.tree.map(lambda x: x[0], ys["end"])
     stats = solution.stats | {"y1": final, "reached": ts["end"][0], "plan": plan}
+    if isinstance(final, Course):
+        stats |= {"y1": final.y, "spikes": spikes_of(final, model.parts())}
     return eqx.tree_at(
         lambda s: (s.ts, s.ys, s.stats, s.solver_state),
         solution,

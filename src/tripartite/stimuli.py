@@ -31,6 +31,10 @@ class AbstractStimulus(eqx.Module):
     def jumps(self) -> Array:
         """The times (ms, shape `[k]`, in any order) where the input is not smooth."""
 
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return False
+
     def __check_init__(self) -> None:
         for name, value in vars(self).items():
             # A stimulus made of others: each was checked when it was made.
@@ -57,6 +61,10 @@ class Constant(AbstractStimulus):
     def jumps(self) -> Array:
         return jnp.zeros((0,), jax.tree.leaves(self.amplitude)[0].dtype)
 
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return True
+
 
 class Step(AbstractStimulus):
     """`I(t) = amplitude` for `start <= t < stop`, else 0.
@@ -73,6 +81,10 @@ class Step(AbstractStimulus):
 
     def jumps(self) -> Array:
         return jnp.concatenate([jnp.ravel(self.start), jnp.ravel(self.stop)])
+
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return True
 
 
 class PulseTrain(AbstractStimulus):
@@ -112,6 +124,10 @@ class PulseTrain(AbstractStimulus):
         start, period, width = (x[:, None] for x in times)
         onset = start + period * jnp.arange(self.count, dtype=self.period.dtype)[None, :]
         return jnp.concatenate([jnp.ravel(onset), jnp.ravel(onset + width)])
+
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return True
 
 
 class Ramp(AbstractStimulus):
@@ -189,6 +205,10 @@ class Sampled(AbstractStimulus):
             return jnp.zeros((0,), self.spacing.dtype)
         return self.start + self.spacing * jnp.arange(self.length(), dtype=self.spacing.dtype)
 
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return self.interpolation == "previous"
+
 
 def _passed(t: Array, start: Array, period: Array) -> Array:
     """The index of the last of the times `start + i period` that is not after `t`.
@@ -231,6 +251,10 @@ class Parts(AbstractStimulus):
     def jumps(self) -> Array:
         times = [jnp.ravel(part.jumps()) for part in self.parts.values()]
         return jnp.concatenate(times) if times else jnp.zeros((0,))
+
+    def flat(self) -> bool:
+        """Whether it is constant between its jumps."""
+        return all(part.flat() for part in self.parts.values())
 
 
 def as_stimulus(stimulus: Any, dtype: Any) -> AbstractStimulus:

@@ -1,6 +1,7 @@
 """Reading models and traces: spikes, equilibria, rates, phase planes, what a recording can tell."""
 
 from tripartite.analysis.branches import Branch, SpecialPoint, follow_equilibria
+from tripartite.analysis.crossings import crossings
 from tripartite.analysis.equilibria import eigenvalues, jacobian, steady_state
 from tripartite.analysis.fisher import FisherInformation, fisher_information
 from tripartite.analysis.nudging import Nudged
@@ -14,6 +15,7 @@ __all__ = [
     "Nudged",
     "PhasePlane",
     "SpecialPoint",
+    "crossings",
     "eigenvalues",
     "f_i_curve",
     "fisher_information",

@@ -2,13 +2,12 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.tvlif import AbstractTVLIF
-from tripartite.core import Parameter, Relaxation, parameter
+from tripartite.core import Events, Parameter, Relaxation, chosen, parameter
 
 
 class ResetState(NamedTuple):
@@ -19,7 +18,7 @@ class ResetState(NamedTuple):
 
 
 class ResettingTVLIF(AbstractCell):
-    """Integrators that reset when the voltage crosses a threshold upwards, on fixed steps.
+    """Integrators that reset when the voltage crosses a threshold upwards, in steps or located.
 
     Made by `gauge_reset` (exact: the units reset, their sum does not) and by `true_reset` (inexact:
     the voltage itself is reset, as in an ordinary integrate-and-fire cell).
@@ -63,13 +62,27 @@ class ResettingTVLIF(AbstractCell):
         """On a spike, all of the potential moves to the last unit."""
         v = self.voltage(y)
         fired = (y.armed > 0) & (v >= self.threshold)
-        target = v if self.v_reset is None else jnp.broadcast_to(self.v_reset, v.shape)
-        collected = self.inner.collect(y.inner, target)
-        inner = jax.tree.map(lambda a, b: jnp.where(fired, a, b), collected, y.inner)
+        inner = self._collected(fired, v, y)
         armed = jnp.where(fired, 0.0, jnp.where(v < self.rearm, 1.0, y.armed))
         if self.v_reset is not None:
             armed = jnp.ones_like(armed)
         return ResetState(inner, armed)
+
+    def events(self, t: Array, y: ResetState, u: Any) -> Events:
+        """Upwards through `threshold` while armed, else downwards through `rearm`."""
+        v, armed = self.voltage(y), y.armed > 0
+        return Events(jnp.where(armed, v - self.threshold, self.rearm - v), armed)
+
+    def occur(self, which: Array, t: Array, y: ResetState, u: Any) -> ResetState:
+        """As `jump`, of the events that `which` marks."""
+        inner = self._collected(which & (y.armed > 0), self.voltage(y), y)
+        if self.v_reset is not None:
+            return ResetState(inner, y.armed)
+        return ResetState(inner, jnp.where(which, 1.0 - y.armed, y.armed))
+
+    def _collected(self, fired: Array, v: Array, y: ResetState) -> Any:
+        target = v if self.v_reset is None else jnp.broadcast_to(self.v_reset, v.shape)
+        return chosen(fired, self.inner.collect(y.inner, target), y.inner)
 
 
 def gauge_reset(tvlif: AbstractTVLIF, *, threshold: float = 0.0) -> ResettingTVLIF:

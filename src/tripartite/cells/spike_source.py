@@ -7,8 +7,11 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
-from tripartite.core import Parameter, Relaxation, parameter
+from tripartite.core import Events, Parameter, Relaxation, parameter
 from tripartite.core.errors import is_concrete
+
+# A time (ms) that no solve reaches.
+_FAR = 1e12
 
 
 class SpikeSourceState(NamedTuple):
@@ -28,8 +31,9 @@ class SpikeSource(AbstractCell):
 
     For the input of a network: a recorded or an invented spike train, of which projections make
     what they make of any cell's. Two times within one step count twice. Times at or before the
-    start of a solve have passed. It has no membrane: its voltage is 0 mV for ever. It fires on the
-    steps' grid (`dt=`), so that no derivative passes to `times`; delays are what can be trained.
+    start of a solve have passed. It has no membrane: its voltage is 0 mV for ever. In steps (`dt=`)
+    it fires on their grid, so that no derivative passes to `times`; delays are what can be trained.
+    Without steps it fires at its times, and what follows has a derivative with respect to them.
 
     **Arguments:** `times` `[k]` in ms, in any order. To fill up the rows of
     `population(SpikeSource, n, times=[[...], ...])`, take a time after the end, such as 1e9.
@@ -83,3 +87,19 @@ class SpikeSource(AbstractCell):
     def _passed(self, t: Array) -> Array:
         """How many of the times are not after `t`."""
         return jnp.sum((self.times <= t[..., None]).astype(t.dtype), axis=-1)
+
+    def begin(self, t: Array, y: SpikeSourceState) -> SpikeSourceState:
+        """The times up to the start have passed."""
+        return y._replace(told=self._passed(t))
+
+    def events(self, t: Array, y: SpikeSourceState, u: Any) -> Events:
+        """The next of the times; long ahead if there is none."""
+        none = jnp.full_like(self.times[..., :1], _FAR)
+        times = jnp.concatenate([jnp.sort(self.times, axis=-1), none], axis=-1)
+        told = jnp.clip(y.told, 0.0, self.times.shape[-1]).astype(jnp.int32)
+        upcoming = jnp.take_along_axis(times, told[..., None], axis=-1)[..., 0]
+        return Events(t - upcoming, jnp.ones_like(upcoming, bool))
+
+    def occur(self, which: Array, t: Array, y: SpikeSourceState, u: Any) -> SpikeSourceState:
+        """One more of its times has passed."""
+        return y._replace(told=jnp.where(which, y.told + 1.0, y.told))

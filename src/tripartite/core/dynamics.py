@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from tripartite.core.events import Events
 from tripartite.core.parameters import AbstractParametrised
 
 
@@ -75,6 +76,41 @@ class AbstractDynamics(AbstractParametrised):
         """
         jumps = type(self).jump is not AbstractDynamics.jump
         return (type(self).__name__,) if jumps else ()
+
+    def events(self, t: Array, y: PyTree[Array], u: Any) -> Events | None:
+        """How far it is from each event that is located in time, in a solve without `dt`.
+
+        Before an event its distance is negative, and the vector field is smooth, beyond it, too,
+        for a little: a mode (refractory or not) is a state that is held between events. Without
+        events, `None`.
+
+        **Arguments:** as `vector_field`.
+        """
+        return None
+
+    def occur(self, which: Array, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
+        """The state after the events that `which` (booleans, shaped as the distances) marks."""
+        return y
+
+    def begin(self, t: Array, y: PyTree[Array]) -> PyTree[Array]:
+        """What a solve with located events makes of the state it starts from, at `t` (ms)."""
+        return y
+
+    def located(self) -> bool:
+        """Whether it has events: by default, whether its class defines `events`."""
+        return type(self).events is not AbstractDynamics.events
+
+    def clocked(self) -> tuple[str, ...]:
+        """What in the model needs a fixed step, by name: by default, what jumps without events."""
+        return () if self.located() else self.jumping()
+
+    def flows(self) -> bool:
+        """Whether drive and decay are constant between events, under an input that is."""
+        return False
+
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """The names of its populations, and at which event each starts; one part has none."""
+        return ()
 
     def apart(self) -> str:
         """What in it takes other steps than the solve's, in words, for its plan; often nothing."""

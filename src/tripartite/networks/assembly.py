@@ -187,6 +187,8 @@ def begun(network: "Network", dt: float | None) -> "Network":
     """The network with its weights laid out, its delays and astrocytes in steps of `dt` ms."""
     if dt is not None and dt <= 0:
         raise ValueError(f"dt must be positive, got {dt} ms.")
+    for name, part in network.populations.items():
+        network = eqx.tree_at(lambda n, name=name: n.populations[name], network, part.at_step(dt))
     together = network.delivery
     if together is not None:
         laid = together.lay(network.projections)

@@ -5,7 +5,7 @@ import abc
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core import AbstractParametrised, Events, Parameter, parameter
 from tripartite.core.errors import is_concrete
 from tripartite.core.surrogates import AbstractSurrogate, require_surrogate, spike
 
@@ -33,6 +33,18 @@ class AbstractCrossing(AbstractParametrised):
         **Arguments:** `memory` before the step; `v` at its end (mV), and `after` the cell's own
         reset; `t` its end (ms).
         """
+
+    def events(self, memory: Array, v: Array, t: Array) -> Events | None:
+        """How far each cell is from its next event (`core.Events`); `None`: it is not located."""
+        return None
+
+    def occur(self, memory: Array, which: Array, t: Array) -> Array:
+        """What is remembered after the events that `which` marks, at `t` (ms)."""
+        return memory
+
+    def located(self) -> bool:
+        """Whether a solve without `dt` can locate it."""
+        return type(self).events is not AbstractCrossing.events
 
 
 class Crossing(AbstractCrossing):
@@ -74,6 +86,15 @@ class Crossing(AbstractCrossing):
         spikes = spike(fired, armed, v - self.threshold, self.surrogate)
         return spikes, jnp.where(after < self.rearm, 1.0, left).astype(v.dtype)
 
+    def events(self, memory: Array, v: Array, t: Array) -> Events:
+        """Upwards through `threshold` while armed, else downwards through `rearm`."""
+        armed = memory > 0.5
+        return Events(jnp.where(armed, v - self.threshold, self.rearm - v), armed)
+
+    def occur(self, memory: Array, which: Array, t: Array) -> Array:
+        """Disarmed, or armed again."""
+        return jnp.where(which, 1.0 - memory, memory)
+
 
 class Refractory(AbstractCrossing):
     """A spike is v above `threshold`, but for `refractory` ms after the last one.
@@ -110,3 +131,11 @@ class Refractory(AbstractCrossing):
         until = (t + self.refractory).astype(v.dtype)
         spikes = spike(fired, ready, v - self.threshold, self.surrogate)
         return spikes, jnp.where(fired, until, memory)
+
+    def events(self, memory: Array, v: Array, t: Array) -> Events:
+        """v above `threshold`, once it may count."""
+        return Events(jnp.minimum(v - self.threshold, t - memory), jnp.ones_like(v, bool))
+
+    def occur(self, memory: Array, which: Array, t: Array) -> Array:
+        """Until a refractory time later it may not."""
+        return jnp.where(which, t + self.refractory, memory)

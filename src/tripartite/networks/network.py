@@ -13,12 +13,13 @@ from tripartite.cells import AbstractCell
 from tripartite.core import (
     AbstractRelaxation,
     Cleft,
+    Events,
     Membrane,
     Relaxation,
     as_membrane,
     constant,
 )
-from tripartite.networks import assembly, astrocyte_steps, glia
+from tripartite.networks import assembly, astrocyte_steps, firing, glia
 from tripartite.networks.astrocyte_steps import AstrocyteStep, AstrocyteSteps, Windows
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delivery import Delivery, delivery
@@ -42,7 +43,7 @@ class NetworkState(NamedTuple):
     windows: Windows | None = None
 
 
-class _Signals(NamedTuple):
+class Signals(NamedTuple):
     """What is read of a state before anything is relaxed."""
 
     v: dict[str, Array]
@@ -121,7 +122,7 @@ class Network(AbstractRelaxation):
         **Raises:** `ValueError` with delays whose step is not known yet.
         """
         populations = {name: part.init() for name, part in self.populations.items()}
-        v = {name: self._voltage(name, populations) for name in self._cells()}
+        v = {name: self.voltage(name, populations) for name in self.cells()}
         armed = {name: self.populations[name].crossing.start(v[name]) for name in self.crossing}
         projections = {}
         for name, projection in self.projections.items():
@@ -223,6 +224,38 @@ class Network(AbstractRelaxation):
         projections = [f"projection {name!r}" for name in self.projections if self._acts(name)]
         return (*cells, *apart, *projections)
 
+    def clocked(self) -> tuple[str, ...]:
+        """Of those, what cannot be located: delays, clocks of synapses, astrocytes that jump."""
+        return firing.clocked(self, self._apart())
+
+    def located(self) -> bool:
+        """Whether any cell fires by itself, or is heard to."""
+        return bool(self.parts())
+
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """The populations that fire, and where each starts among the events; then their number."""
+        return firing.parts(self)
+
+    def flows(self) -> bool:
+        """Whether all populations do, and nothing connects them."""
+        alone = not (self.projections or self.couplings)
+        return alone and all(part.flows() for part in self.populations.values())
+
+    def events(self, t: Array, y: NetworkState, u: Any) -> Events:
+        """Those of all cells, the populations end to end."""
+        return firing.events(self, t, y, u)
+
+    def occur(self, which: Array, t: Array, y: NetworkState, u: Any) -> NetworkState:
+        """A cell fires, and its spikes arrive at once; or is ready again."""
+        return firing.occur(self, which, t, y, u)
+
+    def begin(self, t: Array, y: NetworkState) -> NetworkState:
+        """Every population's own."""
+        begun = {
+            name: part.begin(t, y.populations[name]) for name, part in self.populations.items()
+        }
+        return y._replace(populations=y.populations | begun)
+
     def apart(self) -> str:
         """The astrocytes with a step of their own."""
         return astrocyte_steps.described(self)
@@ -241,7 +274,7 @@ class Network(AbstractRelaxation):
 
     def diffusion(self, t: Array, y: NetworkState, u: Any) -> dict[str, Any]:
         """The noise of each population that has any."""
-        inputs, apart = self._read(t, y, u).inputs, self._apart()
+        inputs, apart = self.read(t, y, u).inputs, self._apart()
         found = {
             name: part.diffusion(t, y.populations[name], inputs[name])
             for name, part in self.populations.items()
@@ -262,7 +295,7 @@ class Network(AbstractRelaxation):
 
     def relax(self, t: Array, y: NetworkState, u: Any) -> Relaxation:
         """Every part's own, with what the others give it."""
-        found, apart = self._read(t, y, u), self._apart()
+        found, apart = self.read(t, y, u), self._apart()
         populations = {
             name: part.relax(t, y.populations[name], found.inputs[name])
             if name not in apart
@@ -283,12 +316,12 @@ class Network(AbstractRelaxation):
 
     def jump(self, t: Array, before: NetworkState, y: NetworkState, u: Any) -> NetworkState:
         """Cells reset and fire; spikes arrive at synapses; then astrocytes jump."""
-        found = self._read(t, y, u)
+        found = self.read(t, y, u)
         after = dict(y.populations)
-        for name in self._cells():
+        for name in self.cells():
             after[name] = self._reset(name, t, before, y, found.inputs[name])
-        spikes, armed = self._spikes(t, y, found.v, after)
-        projections, arrived = self._arrivals(t, before, y, found, spikes)
+        spikes, armed = firing.spikes(self, t, y, found.v, after)
+        projections, arrived = firing.arrivals(self, t, before, y, found, spikes)
         given = {
             name: glia.with_spikes(self, name, found.inputs[name], arrived)
             for name in self.populations
@@ -305,51 +338,17 @@ class Network(AbstractRelaxation):
         part, own = self.populations[name], y.populations[name]
         return part.jump(t, before.populations[name], own, u) if part.jumping() else own
 
-    def _spikes(
-        self, t: Array, y: NetworkState, v: dict[str, Array], after: dict[str, Any]
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Who fired, of the populations that are asked, and who is armed."""
-        spikes, armed = {}, {}
-        for name in assembly.asked_for_spikes(self.projections):
-            part = self.populations[name]
-            if name in self.crossing:
-                settled = self._voltage(name, after)
-                spikes[name], armed[name] = part.crossing(y.armed[name], v[name], settled, t)
-            else:
-                spikes[name] = part.ports(after[name])["spike"]
-        return spikes, armed
-
-    def _arrivals(
-        self, t: Array, before: NetworkState, y: NetworkState, found: _Signals,
-        spikes: dict[str, Array],
-    ) -> tuple[dict[str, ProjectionState], dict[str, Array]]:  # fmt: skip
-        """The projections after what arrives at `t`, and the weighted spikes at each edge."""
-        lines, heard = {}, {}
-        for name, p in self.projections.items():
-            said = (spikes if p.hears_spikes else found.v)[p.pre]
-            lines[name] = self.pathways[name].write(y.projections[name], said, t)
-            if p.hears_spikes:
-                heard[name] = self.pathways[name].arrivals(p, lines[name], said, t)
-        sums = {} if self.delivery is None else self.delivery(self.projections, spikes, heard)
-        synapses, amounts = {name: own.synapses for name, own in y.projections.items()}, {}
-        for name, said in heard.items():
-            p = self.projections[name]
-            synapses[name], amounts[name] = self.pathways[name].jump(
-                p, t, before.projections[name].synapses, synapses[name], found.clefts[name],
-                said, sums.get(name), found.v[p.post], spikes.get(p.post),
-            )  # fmt: skip
-        return {name: ProjectionState(synapses[name], lines[name]) for name in lines}, amounts
-
-    def _cells(self) -> list[str]:
+    def cells(self) -> list[str]:
         """The names of the populations with a voltage."""
         return [n for n, part in self.populations.items() if isinstance(part.unit, AbstractCell)]
 
-    def _voltage(self, name: str, y: dict[str, Any]) -> Array:
+    def voltage(self, name: str, y: dict[str, Any]) -> Array:
+        """Of the cells of a population, mV."""
         return self.populations[name].each(lambda cell, y: cell.voltage(y), y[name])
 
-    def _read(self, t: Array, y: NetworkState, u: Any) -> _Signals:
+    def read(self, t: Array, y: NetworkState, u: Any) -> Signals:
         """The lines of the evaluation before the last."""
-        v = {name: self._voltage(name, y.populations) for name in self._cells()}
+        v = {name: self.voltage(name, y.populations) for name in self.cells()}
         glio = {
             name: glia.gliotransmitter(self.populations[name], astrocyte_steps.read(y, name))
             for name in self.served
@@ -361,7 +360,7 @@ class Network(AbstractRelaxation):
                 p, y.projections[name], t, v[p.pre], v[p.post], modulation
             )
         inputs = {name: self._input(name, y, v, (u or {}).get(name)) for name in self.populations}
-        return _Signals(v, clefts, inputs)
+        return Signals(v, clefts, inputs)
 
     def _input(self, name: str, y: NetworkState, v: dict[str, Array], u: Any) -> Any:
         """What reaches one population."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from tripartite.core import AbstractRelaxation, Relaxation, part_name
+from tripartite.core import AbstractRelaxation, Events, Relaxation, part_name
 from tripartite.core.errors import is_concrete
 from tripartite.networks.crossing import AbstractCrossing, Crossing
 from tripartite.networks.edges import require_count
@@ -87,6 +87,35 @@ class Population(AbstractRelaxation):
     def jumping(self) -> tuple[str, ...]:
         """The unit's own."""
         return self.unit.jumping()
+
+    def at_step(self, dt: float | None) -> "Population":
+        """With units as they need it. **Raises:** `ValueError` as they do."""
+        unit = self.unit.at_step(dt)
+        return self if unit is self.unit else eqx.tree_at(lambda p: p.unit, self, unit)
+
+    def events(self, t: Array, y: Any, u: Any) -> Events | None:
+        """Each unit's own."""
+        return self.each(lambda unit, y, u: unit.events(t, y, u), y, u)
+
+    def occur(self, which: Array, t: Array, y: Any, u: Any) -> Any:
+        """Each unit's own."""
+        return self.each(lambda unit, which, y, u: unit.occur(which, t, y, u), which, y, u)
+
+    def begin(self, t: Array, y: Any) -> Any:
+        """Each unit's own."""
+        return self.each(lambda unit, y: unit.begin(t, y), y)
+
+    def located(self) -> bool:
+        """Whether the units' events are."""
+        return self.unit.located()
+
+    def clocked(self) -> tuple[str, ...]:
+        """The unit's own."""
+        return self.unit.clocked()
+
+    def flows(self) -> bool:
+        """Whether the units do."""
+        return self.unit.flows()
 
     def noisy(self) -> bool:
         """Whether a unit is."""

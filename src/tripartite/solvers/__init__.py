@@ -1,5 +1,13 @@
 """Exponential solvers, the fixed-step loop, and the terms that connect a model to diffrax."""
 
+from tripartite.solvers.at_events import (
+    AtEvents,
+    Course,
+    EventController,
+    padded_field,
+    scanned,
+    spikes_of,
+)
 from tripartite.solvers.exponential import (
     AbstractExponential,
     AllAtOnceExponential,
@@ -22,8 +30,11 @@ __all__ = [
     "AbstractExponential",
     "AbstractFlow",
     "AllAtOnceExponential",
+    "AtEvents",
     "ClassicalRK4",
+    "Course",
     "CrankNicolson",
+    "EventController",
     "ExactStep",
     "Exponential",
     "FixedSteps",
@@ -36,7 +47,10 @@ __all__ = [
     "SymmetricExponential",
     "flows_of",
     "is_mapped",
+    "padded_field",
     "products_reached",
+    "scanned",
+    "spikes_of",
     "term_for",
     "without_idle_midpoint",
 ]

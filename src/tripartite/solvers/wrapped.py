@@ -27,6 +27,12 @@ class AbstractAfterStep(diffrax.AbstractWrappedSolver):
         solver: Any = self.solver
         return solver.root_finder
 
+    @property
+    def scan_kind(self) -> Any:
+        """The wrapped solver's, which diffrax asks for if that one is a Runge-Kutta method."""
+        solver: Any = self.solver
+        return solver.scan_kind
+
     def order(self, terms: Any) -> int | None:
         """The wrapped solver's, for the drift between the changes."""
         return self.solver.order(terms)

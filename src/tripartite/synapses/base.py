@@ -38,6 +38,16 @@ class AbstractSynapse(AbstractRelaxation):
         """The concentration that spills to the astrocyte (uM); zero for a plain receptor."""
         return jnp.zeros_like(jax.tree.leaves(y)[0])
 
+    def timed(self) -> tuple[str, ...]:
+        """What in it jumps without a spike, by name, so that it needs a fixed step; often nothing.
+
+        By default: that of the synapses it is made of.
+        """
+        inside = jax.tree.leaves(
+            self, is_leaf=lambda x: isinstance(x, AbstractSynapse) and x is not self
+        )
+        return sum((x.timed() for x in inside if isinstance(x, AbstractSynapse)), ())
+
     def ports(self, y: PyTree[Array]) -> dict[str, PyTree[Array]]:
         """Every state by its name."""
         return dict(y._asdict())  # pyright: ignore[reportAttributeAccessIssue]

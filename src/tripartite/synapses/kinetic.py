@@ -128,6 +128,10 @@ class PulsedSynapse(AbstractSynapse):
         zero = jnp.zeros_like(y.left)
         return Relaxation(PulsedState(drive, zero, -on), PulsedState(decay, zero, zero))
 
+    def timed(self) -> tuple[str, ...]:
+        """The end of a pulse."""
+        return ("PulsedSynapse",)
+
     def jump(self, t: Array, before: Any, y: PulsedState, u: Any) -> PulsedState:
         """A spike starts a pulse."""
         spike = as_cleft(u).spike
