@@ -111,7 +111,8 @@ def test_what_needs_a_step_is_named():
 @pytest.mark.slow
 def test_cells_that_hear_each_other_agree_with_short_steps():
     # Each kind of cell with a spike: a leaky one, a conductance cell that is heard to cross, and
-    # integrators that are reset, for themselves; heard by conductances of one state and of one for each edge.
+    # integrators that are reset, for themselves; heard by conductances of one state, and of one
+    # for each edge.
     edge = networks.Edges(np.array([0]), np.array([0]))
     parts = {
         "lif": cells.LIF(rest=-45.0, reset=-65.0),

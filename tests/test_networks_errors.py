@@ -109,7 +109,10 @@ MISTAKES = {
         glia=astrocytes.LiRinzel(),
     ),
     # Solving
-    "projection 'e->e' .a delay. jumps between steps": lambda: tp.simulate(recurrent(1.0), t1=1.0),
+    "projection 'e->e' .a delay. jumps between steps": lambda: tp.simulate(
+        networks.Network({"e": networks.population(cells.LIF(), 2)}, [projection(delay=1.0)]),
+        t1=1.0,
+    ),
     "takes a dictionary of stimuli, .* got float": lambda: tp.simulate(
         recurrent(1.0), 1.0, t1=1.0, dt=0.1
     ),

@@ -74,8 +74,8 @@ def crossings(
     `analysis.spike_times` reads them off a trace instead, without a derivative.
 
     **Arguments:** `model` with a port `v` (a `cells` class, or a population); `stimulus`, `t1` (ms)
-    and all further `settings` as `simulate` takes them; `threshold` and `rearm` in mV; `max_spikes`,
-    room for so many; `rtol`, `atol`.
+    and all further `settings` as `simulate` takes them; `threshold` and `rearm` in mV;
+    `max_spikes`, room for so many; `rtol`, `atol`.
 
     **Returns:** a `core.Spikes`: `times`, `cells`, `count`.
 
