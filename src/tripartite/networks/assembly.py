@@ -188,7 +188,9 @@ def begun(network: "Network", dt: float | None) -> "Network":
     if dt is not None and dt <= 0:
         raise ValueError(f"dt must be positive, got {dt} ms.")
     for name, part in network.populations.items():
-        network = eqx.tree_at(lambda n, name=name: n.populations[name], network, part.at_step(dt))
+        ready = part.at_step(dt)
+        if ready is not part:
+            network = eqx.tree_at(lambda n, name=name: n.populations[name], network, ready)
     together = network.delivery
     if together is not None:
         laid = together.lay(network.projections)
@@ -229,9 +231,11 @@ def begun(network: "Network", dt: float | None) -> "Network":
 def mapped(network: "Network") -> "Network":
     """The network without a look for who fired."""
 
+    # Asked of the network itself: `tree_at` shows something else in the place of what is not there.
+    apart = [name for name, path in network.pathways.items() if path.terminals is not None]
+
     def looks(n: "Network") -> list[Any]:
-        paths = [path.terminals for path in n.pathways.values()]
-        return [n.delivery, *(x.outgoing for x in paths if x is not None)]
+        return [n.delivery, *(n.pathways[name].terminals.outgoing for name in apart)]  # pyright: ignore[reportOptionalMemberAccess]
 
     none = [None] * len(looks(network))
     return eqx.tree_at(looks, network, none, is_leaf=lambda x: x is None)
