@@ -230,7 +230,6 @@ def begun(network: "Network", dt: float | None) -> "Network":
 
 def mapped(network: "Network") -> "Network":
     """The network without a look for who fired."""
-
     # Asked of the network itself: `tree_at` shows something else in the place of what is not there.
     apart = [name for name, path in network.pathways.items() if path.terminals is not None]
 
