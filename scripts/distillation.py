@@ -50,7 +50,7 @@ class Teacher(NamedTuple):
 
 
 def softmax_weights(q: Array, k: Array, mask: Array) -> Float[Array, "heads queries tokens"]:
-    return jax.nn.softmax(jnp.where(mask, q @ k.swapaxes(1, 2), -jnp.inf), axis=-1)
+    return jax.nn.softmax(jnp.where(mask[None, None, :], q @ k.swapaxes(1, 2), -jnp.inf), axis=-1)
 
 
 def circuit_weights(
@@ -94,7 +94,7 @@ def attention_loss(maps: Any, teacher: Teacher, batch: Batch) -> Array:
 
     _, (entropy, lost, kept) = jax.lax.scan(layer, teacher.read(batch), (teacher.layers, maps))
     share = jnp.sum(lost, axis=1) / jnp.sum(kept, axis=1)
-    return jnp.sum(entropy) / jnp.sum(batch.mask) + jnp.sum(share)
+    return jnp.sum(entropy) / jnp.sum(batch.mask.astype(entropy.dtype)) + jnp.sum(share)
 
 
 def embedding_loss(maps: Any, teacher: Teacher, batch: Batch) -> Array:
@@ -102,7 +102,8 @@ def embedding_loss(maps: Any, teacher: Teacher, batch: Batch) -> Array:
     the cosines between sentences, and squared errors of hidden states over their variance."""
     truth, exact = hidden_states(None, teacher, batch)
     found, own = hidden_states(maps, teacher, batch)
-    weight = batch.mask[None, :, :, None] / jnp.sum(batch.mask)
+    shown = batch.mask.astype(truth.dtype)
+    weight = (shown / jnp.sum(shown))[None, :, :, None]
     mean = jnp.sum(weight * truth, axis=(1, 2), keepdims=True)
     errors, spread = ((weight * y * y).sum((1, 2, 3)) for y in (found - truth, truth - mean))
     cosine = jnp.mean(1.0 - jnp.sum(exact * own, axis=1))
@@ -125,7 +126,8 @@ def hidden_states(maps: Any, teacher: Teacher, batch: Batch) -> tuple[Array, Arr
         return x, x
 
     last, states = jax.lax.scan(layer, teacher.read(batch), (teacher.layers, maps))
-    mean = jnp.sum(last * batch.mask[:, :, None], axis=1) / jnp.sum(batch.mask, 1, keepdims=True)
+    shown = batch.mask.astype(last.dtype)
+    mean = jnp.einsum("st,stw->sw", shown, last) / jnp.sum(shown, axis=1, keepdims=True)
     return states, mean / jnp.linalg.norm(mean, axis=1, keepdims=True)
 
 
@@ -163,7 +165,8 @@ def train(
 
     progress = Progress(begin, optimiser.init(begin), jnp.array(0), jnp.array(0.0))
     if kept.exists():
-        progress = eqx.tree_deserialise_leaves(kept, progress)
+        with open(kept, "rb") as file:
+            progress = eqx.tree_deserialise_leaves(file, progress)
     maps, state, done, before = progress
     began, losses = time.process_time(), []
     for number in range(int(done) + 1, steps + 1):
