@@ -12,6 +12,7 @@ import pytest
 
 import tripartite
 from tripartite import bench, cli, proofs, report, webpage
+from tripartite.attention import LearnedExponential, save_feature_maps
 from tripartite.proofs import Claim, Theorem, certify
 
 ENDS = {"holds": 0.5, "fails": 2.0, "interrupted": None}
@@ -155,7 +156,8 @@ def test_without_matplotlib_the_report_says_which_extra_draws(tmp_path, monkeypa
             ["verify", "--only", "transformer_runs_on_astrocytes"],
             "--only transformer_runs_on_astrocytes needs --transformer DIR and --text FILE",
         ),
-        (["verify", "--figure", "maps.png"], "--figure FILE draws the attention of --transformer"),
+        (["verify", "--figure", "maps.png"], "--figure FILE is of the attention of --transformer"),
+        (["verify", "--maps", "maps.safetensors"], "--maps FILE is of the attention of --transf"),
         (["verify", "--text", "somewhere"], "--transformer DIR and --text FILE go together"),
         (["bench", "--only", "nothing"], "invalid choice: 'nothing'"),
         (["bench", "--rounds", "0"], "give a whole number of at least 1, got '0'"),
@@ -193,6 +195,23 @@ def test_attention_maps_are_drawn_where_asked_and_in_the_report(transformer, tmp
     assert cli.main([*transformer, "--figure", str(asked)]) == 0
     assert asked.read_bytes().startswith(b"\x89PNG")
     assert f"attention maps: {asked}" in capsys.readouterr().out
+
+
+def test_learned_maps_are_read_and_handed_on(transformer, tmp_path, monkeypatch, capsys):
+    made = proofs.transformer_runs_on_astrocytes()
+    given = []
+
+    def prove(*args, maps, **options):
+        given.append(maps)
+        return made
+
+    monkeypatch.setattr(proofs, cli.TRANSFORMER, prove)
+    saved = [LearnedExponential(4, 8, key=jax.random.key(0))]
+    save_feature_maps(tmp_path / "maps.safetensors", saved)
+    assert cli.main([*transformer, "--maps", str(tmp_path / "maps.safetensors")]) == 0
+    np.testing.assert_array_equal(given[0][0].query_weights, saved[0].query_weights)
+    assert cli.main([*transformer, "--maps", str(tmp_path / "nowhere")]) == cli.REFUSED
+    assert "there is no file" in capsys.readouterr().err
 
 
 def test_without_matplotlib_attention_maps_name_the_extra(

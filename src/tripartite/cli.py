@@ -17,6 +17,7 @@ from typing import Any
 import jax
 
 from tripartite import bench, proofs
+from tripartite.attention import AbstractFeatureMap, load_feature_maps
 from tripartite.proofs import Certificate, Check
 from tripartite.report import NO_FIGURES, closing_table, live_line, write_report
 
@@ -53,8 +54,9 @@ def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
         parser.error(
             "--transformer DIR and --text FILE go together: the checkpoint and what it should read"
         )
-    if options.transformer is None and options.figure is not None:
-        parser.error("--figure FILE draws the attention of --transformer DIR: give both")
+    for name in ("figure", "maps"):
+        if options.transformer is None and getattr(options, name) is not None:
+            parser.error(f"--{name} FILE is of the attention of --transformer DIR: give both")
     if options.transformer is None and TRANSFORMER in (options.only or []):
         parser.error(f"--only {TRANSFORMER} needs --transformer DIR and --text FILE")
     _keep_compilations()
@@ -138,6 +140,13 @@ def _add_verify(commands: Any) -> None:
         "--text", type=Path, metavar="FILE", help="what it reads: paragraphs, blank lines between"
     )
     verify.add_argument(
+        "--maps",
+        type=Path,
+        metavar="FILE",
+        help="feature maps learned for that checkpoint, as save_feature_maps writes them: compared "
+        "with as many random features",
+    )
+    verify.add_argument(
         "--figure",
         type=Path,
         metavar="FILE",
@@ -208,8 +217,17 @@ def _chosen(options: argparse.Namespace) -> list[Callable[..., Certificate]]:
     if options.transformer is None:
         return chosen
     # First, so that a file which cannot be read is said at once.
-    transformer = partial(proofs.transformer_runs_on_astrocytes, options.transformer, options.text)
-    return [transformer, *chosen]
+    return [partial(_transformer, options), *chosen]
+
+
+def _transformer(options: argparse.Namespace, **settings: Any) -> Certificate:
+    return proofs.transformer_runs_on_astrocytes(
+        options.transformer, options.text, maps=_learned(options), **settings
+    )
+
+
+def _learned(options: argparse.Namespace) -> tuple[AbstractFeatureMap, ...] | None:
+    return None if options.maps is None else load_feature_maps(options.maps)
 
 
 def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
@@ -224,7 +242,7 @@ def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
         return {}
     from tripartite.plots import attention_maps
 
-    found = proofs.attention_by_map(options.transformer, options.text)
+    found = proofs.attention_by_map(options.transformer, options.text, maps=_learned(options))
     axes = attention_maps(found.weights, found.tokens)
     place.parent.mkdir(parents=True, exist_ok=True)
     figure: Any = axes[0].get_figure()
