@@ -2,8 +2,9 @@
 
 Two sources, neither of them downloaded. The docstrings of Python's standard library, its language
 reference and the docstrings of this library's own needs are English of one kind. For other kinds,
-the sentences of seed_sentences.txt are varied: words give way to their neighbours in the word
-embedding of the checkpoint, or to any word of its vocabulary.
+the sentences of seed_sentences.txt are varied: one goes over into another at a word that both have,
+and words give way to their neighbours in the word embedding of the checkpoint, or to any word of
+its vocabulary.
 """
 
 import ast
@@ -24,7 +25,7 @@ from tripartite.attention import BertEncoder
 
 PACKAGES = ("jax", "numpy", "equinox", "optax", "diffrax")
 SEEDS = Path(__file__).with_name("seed_sentences.txt")
-VARIANTS, NEIGHBOURS = 60, 24
+VARIANTS, NEIGHBOURS = 90, 24
 PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()\-\"/%]*[.?!]")
 # Words that hold a sentence together: replaced, they would leave no sentence.
 KEPT = frozenset(
@@ -40,9 +41,12 @@ KEPT = frozenset(
     )
 )
 
+# Where two sentences that share one of these can be joined into a third.
+JOINTS = KEPT | frozenset(re.findall("[a-z]+", "a an as at by he i if in is it of on or so to we"))
+
 
 def training_text(directory: str, encoder: BertEncoder, seed: int) -> list[str]:
-    """Some 37,000 sentences, the same for the same seed and the same installed packages."""
+    """Some 60,000 sentences, the same for the same seed and the same installed packages."""
     everyday = varied(SEEDS.read_text(encoding="utf-8").splitlines(), directory, encoder, seed)
     return [*documented(), *everyday]
 
@@ -84,25 +88,49 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def varied(seeds: list[str], directory: str, encoder: BertEncoder, seed: int) -> list[str]:
-    """Each sentence, and variants of it with 3 to 8 in ten of its words replaced."""
+    """Each sentence, and variants: joined to the end of another, and words of it replaced."""
     draw = random.Random(seed)
-    near = neighbours(sorted({w for s in seeds for w in words_of(s)}), directory, encoder)
-    vocabulary = sorted({word for words in near.values() for word in words})
+    words = sorted({word for sentence in seeds for word in words_of(sentence)})
+    near, vocabulary = neighbours(words, directory, encoder)
+    ends = endings(seeds)
 
     def replace(match: re.Match[str]) -> str:
         word = match.group()
         choice = near.get(word.lower())
         if not choice or draw.random() > share:
             return word
-        new = draw.choice(vocabulary if draw.random() < 0.1 else choice)
+        new = draw.choice(vocabulary if draw.random() < 0.15 else choice)
         return new.capitalize() if word[0].isupper() else new
 
     made = list(seeds)
     for _ in range(VARIANTS):
         for sentence in seeds:
-            share = draw.choice([0.3, 0.5, 0.8])
-            made.append(re.sub("[A-Za-z]+", replace, sentence))
+            share = draw.choice([0.2, 0.4, 0.7])
+            made.append(re.sub("[A-Za-z]+", replace, crossed(sentence, ends, draw)))
     return list(dict.fromkeys(made))
+
+
+def endings(seeds: list[str]) -> dict[str, list[list[str]]]:
+    """How a sentence may go on after each word that joins: the words that follow it somewhere."""
+    found: dict[str, list[list[str]]] = {}
+    for sentence in seeds:
+        words = sentence.split()
+        for place, word in enumerate(words[:-1]):
+            if word.lower() in JOINTS:
+                found.setdefault(word.lower(), []).append(words[place + 1 :])
+    return found
+
+
+def crossed(sentence: str, ends: dict[str, list[list[str]]], draw: random.Random) -> str:
+    """The sentence, or its beginning with the ends of up to two others, of at most 26 words."""
+    words = sentence.split()
+    for _ in range(draw.choice([0, 1, 1, 2])):
+        places = [place for place, word in enumerate(words[:-1]) if word.lower() in JOINTS]
+        if not places:
+            break
+        place = draw.choice(places)
+        words = [*words[: place + 1], *draw.choice(ends[words[place].lower()])]
+    return sentence if len(words) > 26 else " ".join(words)
 
 
 def words_of(sentence: str) -> list[str]:
@@ -110,8 +138,11 @@ def words_of(sentence: str) -> list[str]:
     return [word for word in words if len(word) > 2 and word not in KEPT]
 
 
-def neighbours(words: list[str], directory: str, encoder: BertEncoder) -> dict[str, list[str]]:
-    """For each word that is one token, the words nearest to it in the checkpoint's embedding."""
+def neighbours(
+    words: list[str], directory: str, encoder: BertEncoder
+) -> tuple[dict[str, list[str]], list[str]]:
+    """For each word that is one token, the words nearest to it in the checkpoint's embedding; and
+    all words of its vocabulary."""
     file = str(Path(directory) / "tokenizer.json")
     tokens = Tokenizer.from_file(file).get_vocab()
     names = {w: n for w, n in sorted(tokens.items()) if w.isascii() and w.isalpha() and len(w) > 2}
@@ -124,4 +155,5 @@ def neighbours(words: list[str], directory: str, encoder: BertEncoder) -> dict[s
     scores = vectors[np.array([number[word] for word in known])] @ vectors.T
     nearest = np.asarray(jax.lax.top_k(scores, NEIGHBOURS + 1)[1])[:, 1:]
     listed = list(names)
-    return {word: [listed[i] for i in row] for word, row in zip(known, nearest, strict=True)}
+    near = {word: [listed[i] for i in row] for word, row in zip(known, nearest, strict=True)}
+    return near, listed
