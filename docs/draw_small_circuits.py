@@ -22,7 +22,8 @@ def table(found):
     ]
     for run in found["learned"]:
         steps = " + ".join(f"{n:,}" for n in run["steps"])
-        name, cost = f"learned, {steps} steps", run["training_cpu_s"]
+        name = f"learned: {steps} steps, {run['sentences']:,} sentences"
+        cost = run["training_cpu_s"]
         lines.append(row(run["features"], name, run["results"], cost))
     for count, results in found["random"].items():
         lines.append(row(int(count), "positive random", results, "-"))
@@ -38,11 +39,19 @@ def row(features, name, results, cost):
     )
 
 
+def best(runs):
+    """Of each number of features, the run with the highest mean cosine."""
+    kept = {}
+    for run in sorted(runs, key=lambda run: run["results"]["all"]["cosine_mean"]):
+        kept[run["features"]] = run["results"]["all"]
+    return sorted(kept.items())
+
+
 def draw(found):
     """docs/figures/small_circuits.png."""
     figure = Figure(figsize=(8.6, 3.4), layout="constrained")
     rows = {
-        "learned": [(run["features"], run["results"]["all"]) for run in found["learned"]],
+        "learned": best(found["learned"]),
         "random": [(int(m), results["all"]) for m, results in found["random"].items()],
     }
     panels = (("cosine_mean", "mean cosine (1)"), ("agreement", "same nearest neighbour (1)"))
@@ -50,6 +59,9 @@ def draw(found):
         for (kind, points), colour in zip(rows.items(), (BLUE, GREY), strict=True):
             across = [m for m, _ in points]
             ax.semilogx(across, [x[name] for _, x in points], "o-", color=colour, label=kind)
+        ticks = [32, 64, 128, 256, 512, 2048]
+        ax.set_xticks(ticks, [f"{m:,}" for m in ticks], minor=False)
+        ax.set_xticks([], minor=True)
         ax.set(xlabel="hidden neurons of each head (1)", ylabel=label, ylim=(0, 1.02))
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25, linewidth=0.5)
