@@ -120,7 +120,7 @@ def network() -> Figure:
         words(ax, x, 7.15, text, "0.35", style="italic", fontsize=11)
     box(ax, 0.3, 5.0, 2.9, 1.6, BLUE, 'population "exc"\nvoltage, or rate,\nor spikes')
     box(ax, 0.3, 2.2, 2.9, 1.6, ORANGE, 'population "astro"\ncalcium, IP$_3$,\ngliotransmitter')
-    box(ax, 3.95, 5.0, 2.6, 1.6, PURPLE, "projection\nedges, weights,\none state an edge")
+    box(ax, 3.95, 5.0, 2.6, 1.6, PURPLE, "projection\nedges, weights,\nstates of edges or cells")
     box(ax, 3.95, 2.2, 2.6, 1.6, PURPLE, "ensheathing\nedge to astrocyte")
     box(ax, 7.5, 5.0, 2.9, 1.6, GREEN, "Membrane\n$\\sum_e g_e$ and $\\sum_e g_e E_e$\n+ stimulus")
     box(

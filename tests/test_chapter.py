@@ -190,7 +190,7 @@ def a_twentieth():
     return w, found, end
 
 
-@pytest.mark.parametrize("many", [0, pytest.param(8192, marks=pytest.mark.gate)])
+@pytest.mark.parametrize("many", [0, pytest.param(8192, marks=pytest.mark.slow)])
 def test_figure_6_in_brian_2(monkeypatch, many):
     """Terminals moved at their spikes alone, as in a large network, and at every step."""
     monkeypatch.setattr(terminals, "_MANY", many)

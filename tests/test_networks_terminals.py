@@ -138,7 +138,7 @@ def test_their_derivatives_are_the_same(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12 * largest)
 
 
-@pytest.mark.gate
+@pytest.mark.slow
 def test_several_networks_at_once_move_all(always):
     """Under vmap, in float32, every edge at every step: to some hundred roundings the same."""
     network = tp.astype(mixed(), jnp.float32)

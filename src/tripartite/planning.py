@@ -19,6 +19,7 @@ from tripartite.solvers import (
     AtEvents,
     ClassicalRK4,
     EventController,
+    Exponential,
     FixedSteps,
     Jumping,
     Noisy,
@@ -102,6 +103,13 @@ def fixed(
     described = f"{steps} of {dt:g} ms, a record after every {every}"
     described += f"; {model.apart()}" if model.apart() else ""
     return options, save, Plan(described_solver, described, gradient)
+
+
+def alike(solver: diffrax.AbstractSolver | None) -> bool:
+    """Whether all states move alike, however they are arranged, and none has a limit to report."""
+    if solver is None:
+        return True
+    return isinstance(solver, AbstractExponential) and isinstance(solver.flow, Exponential)
 
 
 def _check_bound(terms: Any, solver: Any, args: Any, y0: Any, t0: Array, dt: float) -> None:

@@ -28,7 +28,7 @@ class _Probe(eqx.Module):
     functions: Any
 
     def __call__(self, t: Array, y: PyTree[Array], args: Any) -> PyTree[Array]:
-        y = y.y if isinstance(y, Course) else y
+        y = args[0].unpack(y.y if isinstance(y, Course) else y)
         if self.functions is None:
             return args[0].ports(y) if self.model_ports else y
         if callable(self.functions):
@@ -108,8 +108,10 @@ def simulate(
     dtype = planning.time_dtype(y0)
     y0 = _checked(model, y0, dtype)
     stimulus = as_stimulus(_by_name(model, stimulus), dtype)
-    _check_shapes(model, stimulus, y0, jnp.asarray(begin, dtype))
+    solved = model.packed() if dt is not None and planning.alike(solver) else model
+    _check_shapes(model, solved, stimulus, y0, jnp.asarray(begin, dtype))
     probe = _probe(model, record)
+    start = solved.pack(y0)
     if dt is None:
         common = (stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint)
         if model.located():
@@ -119,20 +121,20 @@ def simulate(
     else:
         step = concrete_float("dt", dt)
         options, save, plan = planning.fixed(
-            solver, model, stimulus, y0, span, step, save_every, adjoint, key
+            solver, solved, stimulus, start, span, step, save_every, adjoint, key
         )
     call: dict[str, Any] = {
         "t0": jnp.asarray(begin, dtype),
         "t1": jnp.asarray(end, dtype),
-        "y0": y0,
-        "args": (model, stimulus),
+        "y0": start,
+        "args": (solved, stimulus),
         "throw": False,
         "progress_meter": diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
         **options,
     }
     solution = _solved(call, probe, save, dt, checkpoint, every)
-    reached = products_reached(options["solver"], solution.solver_state, y0)
-    solution = _flattened(solution, plan, model)
+    reached = products_reached(options["solver"], solution.solver_state, start)
+    solution = _flattened(solution, plan, solved)
     return check_result(solution, model, stimulus, y0, reached, throw=throw)
 
 
@@ -180,7 +182,11 @@ def _checked(model: AbstractDynamics, y0: PyTree[Array], dtype: Any) -> PyTree[A
 
 
 def _check_shapes(
-    model: AbstractDynamics, stimulus: AbstractStimulus, y0: PyTree[Array], t: Array
+    model: AbstractDynamics,
+    solved: AbstractDynamics,
+    stimulus: AbstractStimulus,
+    y0: PyTree[Array],
+    t: Array,
 ) -> None:
     """**Raises:** `ValueError` for mixed dtypes, or a derivative not of the state's shape."""
     for what, tree in (("model", model), ("stimulus", stimulus)):
@@ -193,7 +199,9 @@ def _check_shapes(
     name = type(model).__name__
     try:
         given = eqx.filter_eval_shape(stimulus, t)
-        slopes = eqx.filter_eval_shape(lambda y: model.vector_field(t, y, stimulus(t)), y0)
+        slopes = eqx.filter_eval_shape(
+            lambda y: solved.unpack(solved.vector_field(t, solved.pack(y), stimulus(t))), y0
+        )
     except (TypeError, ValueError) as error:
         remedy = _extra_axis(model, jax.tree.leaves(y0))
         raise ValueError(
@@ -300,9 +308,11 @@ def _flattened(
     ts: Any = solution.ts
     ys: Any = solution.ys
     final = jax.tree.map(lambda x: x[0], ys["end"])
-    stats = solution.stats | {"y1": final, "reached": ts["end"][0], "plan": plan}
+    stats = solution.stats | {"reached": ts["end"][0], "plan": plan}
     if isinstance(final, Course):
         stats |= {"y1": final.y, "spikes": spikes_of(final, model.parts())}
+    else:
+        stats |= {"y1": model.unpack(final)}
     return eqx.tree_at(
         lambda s: (s.ts, s.ys, s.stats, s.solver_state),
         solution,

@@ -124,6 +124,18 @@ class AbstractDynamics(AbstractParametrised):
         """The model as a solve under `vmap` needs it: often, itself."""
         return self
 
+    def packed(self) -> "AbstractDynamics":
+        """The model on the state that a solve in fixed steps carries, `pack(y)`: often, itself."""
+        return self
+
+    def pack(self, y: PyTree[Array]) -> PyTree[Array]:
+        """A state as the `packed` model has it."""
+        return y
+
+    def unpack(self, y: PyTree[Array]) -> PyTree[Array]:
+        """The state again of a `packed` model's."""
+        return y
+
     def diffusion(self, t: Array, y: PyTree[Array], u: Any) -> PyTree[Array]:
         """The size of each independent source of noise: `dy = f dt + spread(y, size * dW)`.
 

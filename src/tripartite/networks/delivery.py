@@ -12,7 +12,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from tripartite.networks.events import Fired, Rows, fired, rows
-from tripartite.networks.layout import Fans
+from tripartite.networks.layout import Fans, fans
 from tripartite.networks.pathway import Pathway
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
@@ -36,24 +36,48 @@ class Laid(NamedTuple):
     rows: Array
 
 
+class Table(eqx.Module):
+    """The edges of some members, `names`: what they read from `first` on of all signals."""
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    first: int = eqx.field(static=True)
+    fans: Fans
+
+    def lay(self, projections: Mapping[str, Projection]) -> Array:
+        """Their weights as the table reads them."""
+        members = [projections[name] for name in self.names]
+        if len(members) == 1:
+            return self.fans.lay(members[0].weight)
+        if all(jnp.ndim(p.weight) == 0 for p in members):
+            share = self.fans.sums.targets // len(members)
+            rows = [jnp.broadcast_to(p.weight, (share, 1)) for p in members]
+            return jnp.concatenate(rows)
+        each = [jnp.broadcast_to(p.weight, (len(p.edges),)) for p in members]
+        return self.fans.lay(jnp.concatenate(each))
+
+    def __call__(self, laid: Array, signal: Array) -> Array:
+        """The weighted sums at their targets."""
+        return self.fans(laid, signal[self.first : self.first + self.fans.sources])
+
+
 class Delivery(eqx.Module):
     """The linear projections that hear spikes, as one: their sources end to end, and their targets.
 
-    **Arguments:** `members`, their names; `sources`, and `heard`, the number of the source of each
-    member; `fans`, the table of each, for all its edges; `outgoing`, the edges of all in rows.
+    **Arguments:** `members`, their names, and how many targets each has; `sources`; `tables`, for
+    all their edges; `outgoing`, the edges of all in rows.
     """
 
     members: tuple[str, ...] = eqx.field(static=True)
+    targets: tuple[int, ...] = eqx.field(static=True)
     sources: tuple[Source, ...] = eqx.field(static=True)
-    heard: tuple[int, ...] = eqx.field(static=True)
-    fans: tuple[Fans, ...]
+    tables: tuple[Table, ...]
     outgoing: Rows
     laid: Laid | None = None
 
     def lay(self, projections: Mapping[str, Projection]) -> Laid:
         """The weights as they are read: once for a solve, not at every step."""
         members = [projections[name] for name in self.members]
-        tables = tuple(f.lay(p.weight) for f, p in zip(self.fans, members, strict=True))
+        tables = tuple(table.lay(projections) for table in self.tables)
         if len(members) == 1:
             return Laid(tables, self.outgoing.lay(members[0].weight))
         each = [jnp.broadcast_to(p.weight, (len(p.edges),)) for p in members]
@@ -62,8 +86,8 @@ class Delivery(eqx.Module):
     def __call__(
         self, projections: Mapping[str, Projection], signals: Mapping[str, Array],
         delayed: Mapping[str, Array],
-    ) -> dict[str, Array]:  # fmt: skip
-        """For each member the weighted sum of spikes at its targets.
+    ) -> Array:  # fmt: skip
+        """The weighted sums of spikes at the targets of all members, end to end.
 
         **Arguments:** `signals`: the spikes of each population, `[cells]`; `delayed`: those that
         arrive now, of each projection with a delay.
@@ -71,16 +95,23 @@ class Delivery(eqx.Module):
         read = [(delayed if source.delayed else signals)[source.name] for source in self.sources]
         signal = jnp.concatenate(read) if len(read) > 1 else read[0]
         laid = self.lay(projections) if self.laid is None else self.laid
-        total = delivered(self, laid, fired(signal))
-        ends = np.cumsum([f.sums.targets for f in self.fans])
-        return dict(zip(self.members, jnp.split(total, ends[:-1]), strict=True))
+        return delivered(self, laid, fired(signal))
+
+    def rows(self, total: Array, names: tuple[str, ...]) -> Array:
+        """Of the sums those at members with equally many targets, `[names, targets]`."""
+        firsts = [self._first(name) for name in names]
+        size = self.targets[self.members.index(names[0])]
+        if firsts == list(range(firsts[0], firsts[0] + len(names) * size, size)):
+            return total[firsts[0] : firsts[0] + len(names) * size].reshape(len(names), size)
+        return jnp.stack([total[k : k + size] for k in firsts])
+
+    def _first(self, name: str) -> int:
+        return sum(self.targets[: self.members.index(name)])
 
     def all(self, tables: tuple[Array, ...], signal: Array) -> Array:
         """The sums over all edges, `[targets]`."""
-        ends = np.cumsum([source.size for source in self.sources])
-        parts = jnp.split(signal, ends[:-1])
-        rows = zip(self.fans, tables, self.heard, strict=True)
-        return jnp.concatenate([f(table, parts[k]) for f, table, k in rows])
+        found = [t(laid, signal) for t, laid in zip(self.tables, tables, strict=True)]
+        return found[0] if len(found) == 1 else jnp.concatenate(found)
 
 
 def _add_all(delivery: Delivery, laid: Laid, found: Fired) -> Array:
@@ -127,9 +158,14 @@ def delivery(
     projections: Mapping[str, Projection],
     pathways: Mapping[str, Pathway],
     populations: Mapping[str, Population],
+    alike: tuple[tuple[str, ...], ...],
 ) -> Delivery | None:
-    """The projections that are delivered together; `None` where that is not worth it."""
-    members = {name: pathways[name] for name, p in projections.items() if _fits(p)}
+    """The projections that are delivered together; `None` where that is not worth it.
+
+    **Arguments:** `alike`: names that are to follow one another.
+    """
+    order = dict.fromkeys([name for names in alike for name in names] + list(projections))
+    members = {name: pathways[name] for name in order if _fits(projections[name])}
     if sum(len(projections[name].edges) for name in members) < _MANY:
         return None
     sources, heard = [], []
@@ -139,9 +175,9 @@ def delivery(
         source = Source(name if late else p.pre, late, populations[p.pre].size)
         sources += [] if source in sources else [source]
         heard.append(sources.index(source))
-    fans = tuple(f for f in (path.fans for path in members.values()) if f is not None)
+    targets = tuple(path.targets for path in members.values())
     starts = np.cumsum([0, *(source.size for source in sources)])
-    onto = np.cumsum([0, *(f.sums.targets for f in fans)])
+    onto = np.cumsum([0, *targets])
     edges = [projections[name].edges for name in members]
     pre = [e.pre + starts[k] for e, k in zip(edges, heard, strict=True)]
     post = [
@@ -151,7 +187,42 @@ def delivery(
     outgoing = rows(np.concatenate(pre), np.concatenate(post), int(starts[-1]), int(onto[-1]))
     if outgoing is None:
         return None
-    return Delivery(tuple(members), tuple(sources), tuple(heard), fans, outgoing)
+    firsts = {name: int(starts[k]) for name, k in zip(members, heard, strict=True)}
+    joined = {name: x for name, *x in zip(members, pre, post, strict=True)}
+    tables = _tables(members, firsts, joined, int(starts[-1]))
+    return Delivery(tuple(members), targets, tuple(sources), tables, outgoing)
+
+
+def _tables(
+    members: Mapping[str, Pathway], firsts: dict[str, int],
+    edges: dict[str, list[np.ndarray]], size: int,
+) -> tuple[Table, ...]:  # fmt: skip
+    """Members one after the other that are laid out alike share a table.
+
+    **Arguments:** `firsts`: where the signal of each begins in one of `size`; `edges`: cells of
+    that one, and targets of all.
+    """
+    runs: list[tuple[Any, list[str]]] = []
+    for name, path in members.items():
+        assert path.fans is not None
+        key = (path.fans.dense, path.fans.sums.kind, path.targets)
+        if runs and runs[-1][0] == key:
+            runs[-1][1].append(name)
+        else:
+            runs.append((key, [name]))
+    found, onto = [], 0
+    for (dense, kind, targets), names in runs:
+        one = None
+        if len(names) > 1 and not dense and kind != "scatter":
+            pre, post = (np.concatenate([edges[name][k] for name in names]) for k in (0, 1))
+            one = fans(pre, post - onto, size, len(names) * targets)
+        onto += len(names) * targets
+        if one is not None and not one.dense and one.sums.kind != "scatter":
+            found.append(Table(tuple(names), 0, one))
+            continue
+        alone = [(name, members[name].fans) for name in names]
+        found += [Table((name,), firsts[name], own) for name, own in alone if own is not None]
+    return tuple(found)
 
 
 def _fits(p: Projection) -> bool:

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import Events
-from tripartite.networks import assembly
-from tripartite.networks.pathway import ProjectionState
+from tripartite.networks import assembly, groups
 
 if TYPE_CHECKING:
     from tripartite.networks.network import Network, NetworkState, Signals
@@ -26,30 +25,6 @@ def spikes(
         else:
             found[name] = part.ports(after[name])["spike"]
     return found, armed
-
-
-def arrivals(
-    network: "Network", t: Array, before: "NetworkState", y: "NetworkState", found: "Signals",
-    fired: dict[str, Array],
-) -> tuple[dict[str, ProjectionState], dict[str, Array]]:  # fmt: skip
-    """The projections after what arrives at `t`, and the weighted spikes at each edge."""
-    lines, heard = {}, {}
-    for name, p in network.projections.items():
-        path = network.pathways[name]
-        said = (fired if p.hears_spikes else found.v)[p.pre]
-        lines[name] = path.write(y.projections[name], said, t)
-        if p.hears_spikes:
-            heard[name] = path.arrivals(p, lines[name], said, t)
-    together = network.delivery
-    sums = {} if together is None else together(network.projections, fired, heard)
-    synapses, amounts = {name: own.synapses for name, own in y.projections.items()}, {}
-    for name, said in heard.items():
-        p = network.projections[name]
-        synapses[name], amounts[name] = network.pathways[name].jump(
-            p, t, before.projections[name].synapses, synapses[name], found.clefts[name],
-            said, sums.get(name), found.v[p.post], fired.get(p.post),
-        )  # fmt: skip
-    return {name: ProjectionState(synapses[name], lines[name]) for name in lines}, amounts
 
 
 def parts(network: "Network") -> tuple[tuple[str, int], ...]:
@@ -118,5 +93,5 @@ def occur(network: "Network", which: Array, t: Array, y: "NetworkState", u: Any)
             armed[name] = part.crossing.occur(y.armed[name], mine, t)
         else:
             after[name] = part.occur(mine, t, y.populations[name], read.inputs[name])
-    projections, _ = arrivals(network, t, y, y, read, fired)
+    projections, _ = groups.jump(network, t, y, y, read.clefts, read.v, fired)
     return y._replace(populations=after, armed=armed, projections=projections)

@@ -13,6 +13,7 @@ from tripartite.astrocytes.base import require_ip3
 from tripartite.core import AbstractParametrised, Relaxation, prefix_leaves
 from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import exponential_weights
+from tripartite.networks import groups
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.layout import settled
 from tripartite.networks.population import Population
@@ -177,9 +178,10 @@ def drive(network: "Network", name: str, y: "NetworkState", u: Any) -> Any:
         return u
     given = as_drive(u, none)
     spilled, coupling = none, given.coupling + none
+    states = groups.apart(y)
     for key, p in network.projections.items():
         if p.astrocytes is not None and p.astrocytes.population == name:
-            spilled = spilled + network.pathways[key].spilled(p, y.projections[key])
+            spilled = spilled + network.pathways[key].spilled(p, states[key])
     if name in network.served:
         spilled = spilled / network.served[name].astype(none.dtype)
     for c in coupled:

@@ -19,10 +19,11 @@ from tripartite.core import (
     as_membrane,
     constant,
 )
-from tripartite.networks import assembly, astrocyte_steps, firing, glia
+from tripartite.networks import assembly, astrocyte_steps, firing, glia, groups
 from tripartite.networks.astrocyte_steps import AstrocyteStep, AstrocyteSteps, Windows
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delivery import Delivery, delivery
+from tripartite.networks.groups import Group
 from tripartite.networks.pathway import Pathway, ProjectionState
 from tripartite.networks.population import Population
 from tripartite.networks.projection import Projection
@@ -55,11 +56,11 @@ class Network(AbstractRelaxation):
     """Populations, the projections between them, and couplings within them.
 
     Evaluated in fixed lines: voltages; transmitter and gliotransmitter; conductances and drives;
-    then each part's own relaxation. Spikes act at the end of the step in which they were fired, or
-    a delay later. An astrocyte hears the mean of the transmitter at the synapses it ensheathes.
+    each part's own relaxation. Spikes act at the end of the step in which they were fired, or a
+    delay later. An astrocyte hears the mean transmitter of the synapses it ensheathes.
 
-    Its input is a dictionary: for cells what a cell takes (a current, a `Membrane`), for astrocytes
-    an `AstrocyteDrive` (`astrocytes.drive(...)`), a number being glutamate.
+    Its input is a dictionary: what a cell takes (a current, a `Membrane`), for astrocytes an
+    `AstrocyteDrive` (`astrocytes.drive(...)`), a number being glutamate.
 
     **Arguments:**
 
@@ -69,9 +70,8 @@ class Network(AbstractRelaxation):
     - `astrocyte_step`: on fixed steps, the step of the astrocytes in ms, a multiple of `dt`; `None`
         for `dt` itself; `"auto"`: 10 ms where there are cells and 100 units or more.
 
-    **Raises:** `ValueError` for two parts of one name; for a part that names a population that is
-    not there or of another kind; for an index out of range; for a reversal on the wrong side under
-    Dale's law.
+    **Raises:** `ValueError` for two parts of one name; a part of a population that is not there or
+    of another kind; an index out of range; a reversal on the wrong side under Dale's law.
     """
 
     populations: dict[str, Population]
@@ -80,6 +80,8 @@ class Network(AbstractRelaxation):
     pathways: dict[str, Pathway]
     served: dict[str, Array]
     delivery: Delivery | None
+    alike: tuple[tuple[str, ...], ...] = eqx.field(static=True)
+    groups: tuple[Group, ...]
     crossing: tuple[str, ...] = eqx.field(static=True)
     astrocyte_steps: AstrocyteSteps | None
     astrocyte_step: AstrocyteStep = constant(static=True)
@@ -96,7 +98,9 @@ class Network(AbstractRelaxation):
         self.couplings = assembly.checked_couplings(couplings, self.populations)
         self.pathways = assembly.pathways(self.projections, self.populations)
         self.served = assembly.served(self.projections, self.populations)
-        self.delivery = delivery(self.projections, self.pathways, self.populations)
+        self.alike = groups.alike(self.projections, self.pathways)
+        self.delivery = delivery(self.projections, self.pathways, self.populations, self.alike)
+        self.groups = ()
         self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
         self.astrocyte_steps = None
         self.astrocyte_step = astrocyte_steps.checked_step(astrocyte_step, self)
@@ -115,6 +119,18 @@ class Network(AbstractRelaxation):
         Delivery by who fired would take as long in each of them as the busiest one needs.
         """
         return assembly.mapped(self)
+
+    def packed(self) -> "Network":
+        """The network on a state in which linear projections of one class are one array."""
+        return eqx.tree_at(lambda n: n.groups, self, groups.groups(self))
+
+    def pack(self, y: NetworkState) -> NetworkState:
+        """The state of the packed network."""
+        return groups.pack(self, y)
+
+    def unpack(self, y: NetworkState) -> NetworkState:
+        """The state by projection."""
+        return groups.unpack(self, y)
 
     def init(self) -> NetworkState:
         """Every part at its own start; nothing under way.
@@ -148,15 +164,11 @@ class Network(AbstractRelaxation):
         decays cost less than those of a membrane.
         """
         shift = -1 if assembly.membranes_alone(self.populations, self.projections) else 1
-        later = {
-            name: jax.tree.map(lambda k: k + shift, self.pathways[name].blocks(projection))
-            for name, projection in self.projections.items()
-        }
         apart = dict.fromkeys(self._apart())
         return NetworkState(
             {name: part.blocks() for name, part in self.populations.items()} | apart,
             dict.fromkeys(self.crossing),  # pyright: ignore[reportArgumentType]
-            {name: ProjectionState(k, None) for name, k in later.items()},
+            groups.blocks(self, shift),
             None if self.astrocyte_steps is None else self.astrocyte_steps.blocks(self),
         )
 
@@ -176,7 +188,6 @@ class Network(AbstractRelaxation):
         )
 
     def _line_unit(self, name: str) -> Any:
-        """Of the signals remembered, the slot and the time."""
         signal = "1" if self.projections[name].hears_spikes else "mV"
         return None if self.pathways[name].line is None else assembly.line_units(signal)
 
@@ -221,7 +232,8 @@ class Network(AbstractRelaxation):
             if part.jumping()
         ]
         apart = [f"population {name!r} (steps of its own)" for name in self._apart()]
-        projections = [f"projection {name!r}" for name in self.projections if self._acts(name)]
+        acting = [n for n, p in self.projections.items() if p.hears_spikes or p.delay is not None]
+        projections = [f"projection {name!r}" for name in acting]
         return (*cells, *apart, *projections)
 
     def clocked(self) -> tuple[str, ...]:
@@ -263,11 +275,6 @@ class Network(AbstractRelaxation):
     def _apart(self) -> list[str]:
         return [] if self.astrocyte_steps is None else astrocyte_steps.astrocytes(self)
 
-    def _acts(self, name: str) -> bool:
-        """Whether a projection does something between steps."""
-        projection = self.projections[name]
-        return projection.hears_spikes or projection.delay is not None
-
     def noisy(self) -> bool:
         """Whether a population is."""
         return any(part.noisy() for part in self.populations.values())
@@ -302,16 +309,12 @@ class Network(AbstractRelaxation):
             else astrocyte_steps.held(y.populations[name])
             for name, part in self.populations.items()
         }
-        v, clefts = found.v, found.clefts
-        projections = {
-            name: self.pathways[name].relax(p, t, y.projections[name], clefts[name], v[p.post])
-            for name, p in self.projections.items()
-        }
+        drives, decays = groups.relax(self, t, y, found.clefts, found.v)
         held = jax.tree.map(jnp.zeros_like, y.armed)
         windows = astrocyte_steps.listening(y.windows, found.inputs)
         return Relaxation(
-            NetworkState(_drives(populations), held, _drives(projections), windows.drive),
-            NetworkState(_decays(populations), held, _decays(projections), windows.decay),
+            NetworkState(_drives(populations), held, drives, windows.drive),
+            NetworkState(_decays(populations), held, decays, windows.decay),
         )
 
     def jump(self, t: Array, before: NetworkState, y: NetworkState, u: Any) -> NetworkState:
@@ -321,7 +324,7 @@ class Network(AbstractRelaxation):
         for name in self.cells():
             after[name] = self._reset(name, t, before, y, found.inputs[name])
         spikes, armed = firing.spikes(self, t, y, found.v, after)
-        projections, arrived = firing.arrivals(self, t, before, y, found, spikes)
+        projections, arrived = groups.jump(self, t, before, y, found.clefts, found.v, spikes)
         given = {
             name: glia.with_spikes(self, name, found.inputs[name], arrived)
             for name in self.populations
@@ -353,16 +356,17 @@ class Network(AbstractRelaxation):
             name: glia.gliotransmitter(self.populations[name], astrocyte_steps.read(y, name))
             for name in self.served
         }
-        clefts = {}
-        for name, p in self.projections.items():
-            modulation = None if p.astrocytes is None else glio[p.astrocytes.population]
-            clefts[name] = self.pathways[name].cleft(
-                p, y.projections[name], t, v[p.pre], v[p.post], modulation
-            )
-        inputs = {name: self._input(name, y, v, (u or {}).get(name)) for name in self.populations}
+        clefts = groups.clefts(self, t, y, v, glio)
+        given, reaching = u or {}, groups.membranes(self, y, v)
+        inputs = {
+            name: self._input(name, y, v, given.get(name), reaching) for name in self.populations
+        }
         return Signals(v, clefts, inputs)
 
-    def _input(self, name: str, y: NetworkState, v: dict[str, Array], u: Any) -> Any:
+    def _input(
+        self, name: str, y: NetworkState, v: dict[str, Array], u: Any,
+        reaching: dict[str, list[Membrane]],
+    ) -> Any:  # fmt: skip
         """What reaches one population."""
         for x in jax.tree.leaves(u):
             if jnp.shape(x) and jnp.shape(x)[0] != self.populations[name].size:
@@ -371,23 +375,18 @@ class Network(AbstractRelaxation):
                     f"{self.populations[name].size} units: give one number, or one for each"
                 )
         if name in v:
-            return self._membrane(name, y, v[name], u)
+            return _received(v[name], u, reaching[name])
         if isinstance(self.populations[name].unit, AbstractAstrocyte):
             return glia.drive(self, name, y, u)
         return u
 
-    def _membrane(self, name: str, y: NetworkState, v: Array, u: Any) -> Membrane:
-        """The stimulus, the synapses and the electrical junctions of a population of cells."""
-        current, conductance = as_membrane(u, v)
-        reaching = [
-            self.pathways[key].membrane(p, y.projections[key], v)
-            for key, p in self.projections.items()
-            if p.post == name
-        ]
-        reaching += [c.membrane(v) for c in self.couplings if c.population == name]
-        for more in reaching:
-            current, conductance = current + more.current, conductance + more.conductance
-        return Membrane(current, conductance)
+
+def _received(v: Array, u: Any, reaching: list[Membrane]) -> Membrane:
+    """The stimulus, and what the synapses and the electrical junctions give to cells."""
+    current, conductance = as_membrane(u, v)
+    for more in reaching:
+        current, conductance = current + more.current, conductance + more.conductance
+    return Membrane(current, conductance)
 
 
 def _drives(parts: dict[str, Relaxation]) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Pathway(eqx.Module):
         self, projection: Projection, t: Array, y: ProjectionState, cleft: Cleft, v_post: Array
     ) -> Any:
         """The synapses' own; the line is held. **Arguments:** `v_post`, of the cells of `post`."""
-        held = None if y.line is None else LineState(*(jnp.zeros_like(x) for x in y.line))
+        held = held_line(y.line)
         edges = self.synapses(projection)
         if projection.releasing:
             own = y.synapses.terminals
@@ -189,27 +189,29 @@ class Pathway(eqx.Module):
     def jump(
         self, projection: Projection, t: Array, before: Any, y: Any, cleft: Cleft, said: Array,
         arrived: Array | None, v_post: Array, post_spike: Array | None,
-    ) -> tuple[Any, Array]:  # fmt: skip
-        """The synapses after the arrivals at `t`, and the weighted arrivals at each edge.
+    ) -> Any:  # fmt: skip
+        """The synapses after the arrivals at `t`.
 
         **Arguments:** `before` and `y`, the synapses' states; `said`, the spikes that arrive;
         `arrived`, their weighted sum at each target, if it is known; `v_post` and `post_spike`,
         the voltages and the spikes of the cells of `post`.
         """
         if self.terminals is not None:
-            amounts = projection.weight * self._along(said)
-            return self._events(projection, t, before, y, said, v_post), amounts
+            return self._events(projection, t, before, y, said, v_post)
         if self.fans is not None:
             if arrived is None:
-                arrived = self.arriving(projection, self._copied(said))
+                arrived = self.arriving(projection, self.copied(said))
             heard = cleft._replace(spike=arrived)
         else:
             post = cleft.post_spike if post_spike is None else post_spike[self.post]
-            heard = cleft._replace(spike=self._along(self._copied(said)), post_spike=post)
-        amounts = projection.weight * self._along(said)
+            heard = cleft._replace(spike=self._along(self.copied(said)), post_spike=post)
         if not projection.releasing:
-            return self.synapses(projection).jump(t, before, y, heard), amounts
-        return self._release(projection, t, before, y, heard, v_post), amounts
+            return self.synapses(projection).jump(t, before, y, heard)
+        return self._release(projection, t, before, y, heard, v_post)
+
+    def amounts(self, projection: Projection, said: Array) -> Array:
+        """The weighted arrivals at each edge."""
+        return projection.weight * self._along(said)
 
     def _release(
         self, projection: Projection, t: Array, before: SharedState, y: SharedState, heard: Cleft,
@@ -240,7 +242,8 @@ class Pathway(eqx.Module):
         got = _at_receptors(v_post)._replace(spike=sums)
         return SharedState(moved, receptors.jump(t, before.receptors, y.receptors, got))
 
-    def _copied(self, said: Array) -> Array:
+    def copied(self, said: Array) -> Array:
+        """The same signal, computed before it is read along edges, where that is worth it."""
         # Worth it only where each cell is read more often than it is computed.
         return settled(said) if not self._per_edge() and self.pre.size > said.size else said
 
@@ -254,6 +257,11 @@ class Pathway(eqx.Module):
 
     def _per_edge(self) -> bool:
         return self.line is not None and self.line.per_edge
+
+
+def held_line(line: LineState | None) -> LineState | None:
+    """The coefficients of a line, which no step moves."""
+    return None if line is None else LineState(*(jnp.zeros_like(x) for x in line))
 
 
 def _each(projection: Projection, path: Pathway, function: Any) -> Any:
