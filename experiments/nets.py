@@ -88,7 +88,7 @@ class Sizes(eqx.Module):
     hidden: int = eqx.field(static=True, default=128)
     channels: tuple[int, int] = eqx.field(static=True, default=(4, 8))
     kernel: int = eqx.field(static=True, default=5)
-    stride: int = eqx.field(static=True, default=3)
+    stride: int = eqx.field(static=True, default=4)
     steps: int = eqx.field(static=True, default=20)
 
 
@@ -173,13 +173,12 @@ def _units(kind, shape, synapse, units, sizes, key):
     return hh_layer(synapse(first), sizes)
 
 
-def hh_layer(synapse, sizes, gain=20.0, crossing=None):
+def hh_layer(synapse, sizes):
     """Squid axons in steps of 0.05 ms; at the default sizes a tick is 1 ms."""
     return layers.HHLayer(
         synapse,
         dt=0.05,
         steps=sizes.steps,
-        gain=gain,
-        crossing=crossing or layers.GateCrossing(),
+        gain=20.0,
         solver=solvers.SequentialExponential(midpoint=False),
     )
