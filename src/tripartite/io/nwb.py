@@ -94,7 +94,7 @@ def _timing(ms: np.ndarray) -> dict[str, Any]:
 
 def _pynwb() -> Any:
     try:
-        import pynwb
+        import pynwb  # pyright: ignore[reportMissingImports]  (of an extra that the gate has not)
     except ImportError as error:
         raise ImportError(
             'NWB files need pynwb, which the `nwb` extra installs: pip install "tripartite[nwb]".'
