@@ -157,7 +157,7 @@ def test_the_library_chooses():
     # Too few units, no step, steps as long, no cells, and by request.
     assert chosen(crowd(n=59), 0.05) is None
     assert chosen(crowd(), None) is None
-    assert chosen(crowd(), 10.0) is None
+    assert chosen(crowd(make=lambda: cells.LIF(refractory=10.0)), 10.0) is None
     glia = networks.Network({"a": networks.population(Reservoir, 100)})
     assert chosen(glia, 0.05) is None
     assert chosen(crowd(None), 0.05) is None

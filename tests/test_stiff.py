@@ -62,10 +62,12 @@ def test_kvaerno_on_every_cell(name):
     assert np.max(np.abs(np.asarray(sol.ys["v"]) - exact)) < 1e-3 * swing
 
 
-# Solved on fixed steps alone (a reset, noise), made of the others, or not a cell by itself.
+# Never stiff (a reset, whose events have tests of their own) or on fixed steps alone (noise), made
+# of the others, not a cell by itself, or a preset's input.
 ELSEWHERE = {
-    "ConductanceCell", "CurrentNoise", "LIF", "ResettingTVLIF", "SpikeSource", "VoltageClamp",
-    "four_lif", "gauge_reset", "true_reset", "with_channel_noise", "with_current_noise",
+    "AdEx", "ConductanceCell", "CurrentNoise", "EIF", "Izhikevich", "LIF", "QIF",
+    "ResettingTVLIF", "SpikeSource", "VoltageClamp", "adex", "adex_current", "four_lif",
+    "gauge_reset", "izhikevich", "true_reset", "with_channel_noise", "with_current_noise",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.astrocytes.base import AstrocyteDrive, require_not_negative
@@ -128,7 +129,7 @@ class IP3Pulse(AbstractStimulus):
 
     def __check_init__(self) -> None:
         known = is_concrete(self.amplitude) and is_concrete(self.end)
-        if known and not bool(jnp.all(self.amplitude > self.end)):
+        if known and not np.all(np.asarray(self.amplitude) > np.asarray(self.end)):
             raise ValueError(
                 f"IP3Pulse.amplitude must be above its end, got {self.amplitude} and {self.end} uM."
             )

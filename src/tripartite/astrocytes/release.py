@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte, Hears
@@ -42,7 +43,7 @@ class Vesicles(AbstractParametrised):
     clearance: Parameter = parameter(60.0 * per_second, "1/ms", positive=True, source=_SOURCE)
 
     def __check_init__(self) -> None:
-        if is_concrete(self.share) and bool(jnp.any(self.share >= 1.0)):
+        if is_concrete(self.share) and np.any(np.asarray(self.share) >= 1.0):
             raise ValueError(
                 f"Vesicles.share must be below 1, got {self.share}: no release takes all there is."
             )

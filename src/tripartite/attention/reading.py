@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from tripartite.attention.circuit import CircuitState
@@ -50,7 +51,7 @@ class Imperfections(AbstractParametrised):
     # Equinox runs this beside the check of the parameters, which it does not replace.
     def __check_init__(self):
         for name, info, value in parameters_of(self):
-            if is_concrete(value) and bool(jnp.any(value < 0)):
+            if is_concrete(value) and np.any(np.asarray(value) < 0):
                 raise ValueError(
                     f"Imperfections.{name} must not be negative, got {value} {info.unit}: zero is "
                     "the ideal circuit."

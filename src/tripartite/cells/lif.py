@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
@@ -63,7 +64,7 @@ class LIF(AbstractCell):
         """
         if dt is None or not is_concrete(self.refractory):
             return self
-        if bool(jnp.any(self.refractory < (1 - 1e-4) * dt)):
+        if np.any(np.asarray(self.refractory) < (1 - 1e-4) * dt):
             raise ValueError(
                 f"LIF.refractory is {self.refractory} ms, shorter than the step dt = {dt} ms, "
                 "which would stretch it to a whole step: take a smaller dt, or leave dt out, and "

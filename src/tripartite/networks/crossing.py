@@ -3,6 +3,7 @@
 import abc
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Events, Parameter, parameter
@@ -65,7 +66,7 @@ class Crossing(AbstractCrossing):
     def __check_init__(self) -> None:
         require_surrogate("Crossing", self.surrogate)
         known = is_concrete(self.threshold) and is_concrete(self.rearm)
-        if known and bool(jnp.any(self.rearm > self.threshold)):
+        if known and np.any(np.asarray(self.rearm) > np.asarray(self.threshold)):
             raise ValueError(
                 f"Crossing.rearm must not exceed its threshold, got {self.rearm} and "
                 f"{self.threshold} mV: one crossing would count twice."
