@@ -25,7 +25,7 @@ from tripartite.attention import BertEncoder
 
 PACKAGES = ("jax", "numpy", "equinox", "optax", "diffrax")
 SEEDS = Path(__file__).with_name("seed_sentences.txt")
-VARIANTS, NEIGHBOURS = 90, 24
+VARIANTS, NEIGHBOURS = 160, 24
 PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()\-\"/%]*[.?!]")
 # Words that hold a sentence together: replaced, they would leave no sentence.
 KEPT = frozenset(
@@ -46,7 +46,7 @@ JOINTS = KEPT | frozenset(re.findall("[a-z]+", "a an as at by he i if in is it o
 
 
 def training_text(directory: str, encoder: BertEncoder, seed: int) -> list[str]:
-    """Some 60,000 sentences, the same for the same seed and the same installed packages."""
+    """Some 90,000 sentences, the same for the same seed and the same installed packages."""
     everyday = varied(SEEDS.read_text(encoding="utf-8").splitlines(), directory, encoder, seed)
     return [*documented(), *everyday]
 

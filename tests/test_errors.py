@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import tripartite as tp
-from tripartite import astrocytes, cells, channels, stimuli
+from tripartite import astrocytes, cells, channels, networks, stimuli
 from tripartite.analysis import spike_times
+from tripartite.attention.reading import Imperfections
 from tripartite.core import AbstractDynamics, parameter
 from tripartite.core.errors import SolveError
 from tripartite.solvers import FixedSteps, SymmetricExponential
@@ -357,3 +358,23 @@ def test_a_traced_parameter_of_a_bad_value_is_caught_as_a_blow_up():
     run = eqx.filter_jit(lambda c: solve(cells.HodgkinHuxley(capacitance=c), 10.0).ys["v"])
     with pytest.raises(eqx.EquinoxRuntimeError, match="infinite or NaN"):
         run(jnp.asarray(0.0))
+
+
+UNDER_JIT = {
+    "LIF": (cells.LIF, lambda cell: tp.simulate(cell, t1=1.0, dt=0.1)),
+    "Crossing": (networks.Crossing, lambda x: networks.Crossing(x.threshold, x.rearm)),
+    "Vesicles": (astrocytes.Vesicles, lambda x: astrocytes.Vesicles(share=x.share)),
+    "IP3Pulse": (
+        lambda: astrocytes.IP3Pulse(amplitude=1.0, rise=1.0, rate=1.0, decay=1.0),
+        lambda x: astrocytes.IP3Pulse(amplitude=x.amplitude, rise=1.0, rate=1.0, decay=1.0),
+    ),
+    "Imperfections": (Imperfections, lambda x: Imperfections(saturation=x.saturation)),
+}
+
+
+@pytest.mark.parametrize("name", UNDER_JIT)
+def test_known_values_are_checked_under_jit(name):
+    """A jax operation on them would be traced there, and have no truth."""
+    make, use = UNDER_JIT[name]
+    made = make()
+    assert jax.jit(lambda x: (use(made), x)[1])(2.0) == 2.0
