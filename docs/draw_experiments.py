@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from experiments import nets, report, robustness, write  # noqa: E402
+from experiments import learning, nets, report, robustness, write  # noqa: E402
 
 # Okabe and Ito's palette: distinct to colour-blind readers, too.
 COLOURS = {
@@ -42,8 +43,23 @@ def cost(ax: Any) -> None:
                 label=write.NAMES[kind] if shape == "fc" else None,
             )
     ax.set(xscale="log", xlabel="CPU seconds of a training", ylabel="accuracy of both tasks (%)")
-    ax.set_title("Two tasks: dense (o), convolutional (□)")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_title("Two tasks at once")
     ax.legend(frameon=False, fontsize=8)
+
+
+def resplits(ax: Any) -> None:
+    """Accuracy on each resplit, less that of logistic regression on the same."""
+    base = np.asarray([run["accuracy"] for run in report.result("learning_regression")["runs"]])
+    for x, kind in enumerate(learning.KINDS):
+        right = np.asarray([run["accuracy"] for run in report.result(f"learning_{kind}")["runs"]])
+        difference = 100 * (right - base)
+        ax.plot(x + np.linspace(-0.15, 0.15, len(base)), difference, "o", color=COLOURS[kind])
+        ax.plot([x - 0.25, x + 0.25], [difference.mean()] * 2, color=COLOURS[kind], linewidth=2)
+    ax.axhline(0.0, color="0.6", linewidth=1.0)
+    ax.axhline(1.0, color="0.6", linewidth=1.0, linestyle=":")
+    ax.set_xticks(range(len(learning.KINDS)), [write.NAMES[kind] for kind in learning.KINDS])
+    ax.set(ylabel="points above logistic regression", title="900 pictures, five resplits")
 
 
 def noise(ax: Any) -> None:
@@ -79,8 +95,11 @@ def plane(ax: Any) -> None:
 
 
 def main() -> None:
-    figure = Figure(figsize=(12.5, 4), layout="constrained")
-    for draw, ax in zip((cost, noise, plane), figure.subplots(1, 3), strict=True):
+    panels = [resplits, cost]
+    panels += [noise] if write.saved("robustness_lif") else []
+    panels += [plane] if write.saved("information_lif") else []
+    figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
+    for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
         draw(ax)
     figure.savefig(HERE / "figures" / "experiments.png", dpi=110)
 

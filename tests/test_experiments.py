@@ -18,6 +18,7 @@ from experiments import (
     report,
     robustness,
     training,
+    write,
 )
 from tripartite import layers
 
@@ -215,6 +216,13 @@ def test_an_interval_is_student_s():
     """For 1, 2, 3, 4, 5: standard deviation sqrt(2.5), t of 4 degrees of freedom 2.776445."""
     mean, half = report.interval([1, 2, 3, 4, 5])
     assert mean == 3.0 and half == pytest.approx(2.776445 * np.sqrt(2.5 / 5.0), rel=1e-6)
+
+
+def test_the_page_shows_what_the_results_say():
+    page = write.PAGES / "index.md"
+    text = page.read_text()
+    assert text.count("<!-- table: ") >= 2 and write.filled(text) == text
+    assert write.filled(text.replace("| 92.9 |", "| 99.9 |")) == text
 
 
 def test_every_result_has_its_command():
