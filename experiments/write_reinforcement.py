@@ -104,6 +104,8 @@ def _mean_and_spread(numbers: list[float]) -> str:
 
 def text(folder: Path = RESULTS) -> str:
     """All that stands between the marks."""
+    if not runs(folder / "runs"):
+        return "No run is kept yet."
     spent = sum(x["cpu_seconds"] for part in ("tuning", "runs") for x in runs(folder / part))
     double = task_table(folder, "double")
     return "\n".join(

@@ -268,3 +268,9 @@ def test_the_tables_are_made_of_the_runs(tmp_path):
     line = "| LIF | 4,242 | 2,000, never | 1,000, 850 | 472 ± 53 | 7.2, 7.2 | 30 |"
     assert line in shown and "| LIF | 4,242 | 2,000 | 9,359 | 4,690 | 7.2 | 30 |" in shown
     assert shown.endswith("All runs of this page together took 3 CPU-minutes.")
+
+
+def test_the_page_shows_the_runs_that_are_kept():
+    page = write_reinforcement.PAGE.read_text()
+    shown = page.split(write_reinforcement.BEGIN)[1].split(write_reinforcement.END)[0]
+    assert shown.strip() == write_reinforcement.text()
