@@ -348,6 +348,13 @@ def test_coefficients_that_contain_their_own_state_are_reported():
     assert all("second order only with the midpoint" in note for note in notes)
 
 
+def test_a_model_that_wants_an_input_says_that_it_can_be_given_one():
+    synapse = tp.synapses.Exponential()
+    (problem,) = check(synapse).problems
+    assert problem.endswith("Or pass the input that it wants, check(model, u).")
+    check(synapse, tp.core.Cleft(v_pre=-65.0, v_post=-60.0)).assert_ok()
+
+
 def test_a_report_prints_its_findings():
     report = Report("Cell", ("p is wrong.",), ("n is worth knowing",))
     assert str(report).splitlines() == [

@@ -127,6 +127,37 @@ def test_the_api_pages_have_every_public_name():
     assert "tripartite.cells.four_lif" in undocumented(tripartite, shown - {by_itself})
 
 
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def slugs(page):
+    """The anchors of a page: its headings, as Markdown's table of contents makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found = (
+        re.sub(r"[^\w\s-]", "", title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    )
+    return {re.sub(r"[-\s]+", "-", title).strip("-").lower() for title in found}
+
+
+def dead_links(page):
+    """Links to files that are not there, or to headings that their page does not have."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for link in LINK.findall(text):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in slugs(target)):
+            yield f"{page.name}: {link}"
+
+
+def test_links_lead_somewhere(tmp_path):
+    assert [link for page in PAGES for link in dead_links(page)] == []
+    page = tmp_path / "page.md"
+    page.write_text("# One, two\n[a](#one-two) [b](page.md#one-two) [c](#three) [d](none.md)\n")
+    assert list(dead_links(page)) == ["page.md: #three", "page.md: none.md"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -19,8 +19,8 @@ class GateCrossing(AbstractCrossing):
     own. Remembered: G, with its derivative.
 
     After the gated synapses of Huh and Sejnowski, NeurIPS 2018 (arXiv 1706.04698), whose synapse is
-    driven by g(v) dv/dt with a gate g of area 1 (as in the shelf of this project's references, from
-    memory in its details). Here its integral over a step is taken exactly, and falls do not count.
+    driven by g(v) dv/dt with a gate g of area 1 (from memory in its details). Here its integral
+    over a step is taken exactly, and falls do not count.
 
     **Arguments:** `threshold` and `width` in mV.
     """

@@ -33,7 +33,7 @@ class DaleRecurrent(AbstractRelaxation):
     It starts as in the paper: sizes from a gamma distribution of shape 2, those of inhibition
     multiplied so that a row's excitation and inhibition balance in the mean, all of them then
     scaled to a spectral radius of `radius`; the spectrum at the start matters more for learning
-    than the signs do (Li, Cornford et al., NeurIPS 2023, as in the shelf).
+    than the signs do (Li, Cornford et al., NeurIPS 2023).
 
     Solved, recorded and differentiated as any other dynamics: `simulate(model, stimulus, ...)`
     with a stimulus of value `[inputs]`.

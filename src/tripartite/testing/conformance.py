@@ -144,7 +144,8 @@ def _structure_problems(model: AbstractDynamics, u: Any) -> Iterator[str]:
         try:
             found = compute()
         except (TypeError, ValueError, AttributeError) as error:
-            yield f"{name} does not run on the state from init(): {error}"
+            remedy = " Or pass the input that it wants, check(model, u)." if u is None else ""
+            yield f"{name} does not run on the state from init(): {error}{remedy}"
             return
         wrong = list(_compare(name, found, y))
         yield from wrong
