@@ -26,14 +26,13 @@ COVERINGS = {
 
 
 def rows_of(options):
-    """Brian2 as its authors step it; ours in float64 as well, unless the network is whole."""
+    """Brian2 as its authors step it, and ours in both precisions."""
     common = {"scale": options.scale, "seconds": options.seconds, "covering": options.covering}
     rows = [
         ("Brian2 C++", "float64", "run_chapter_brian"),
+        ("tripartite", "float64", "run_chapter"),
         ("tripartite", "float32", "run_chapter"),
     ]
-    if options.scale < 1:
-        rows.append(("tripartite", "float64", "run_chapter"))
     for who, precision, script in rows:
         request = common | {"dt": DT, "astrocyte_dt": ASTROCYTE_DT, "precision": precision}
         yield Row(who, precision, script, request, patience=PATIENCE)

@@ -41,6 +41,7 @@ def arrivals(calcium):
     return times
 
 
+@pytest.mark.gate
 def test_figure_5_before_chaos():
     start = np.array([np.zeros(50), np.zeros(50), np.full(50, 0.9)])
     expected = oracles.runge_kutta(oracles.ring_field(), start, 0.05, 999)[:, 1]

@@ -146,6 +146,7 @@ def test_arrives_at_linear_attention(dtype, bound, dt):
     assert int(found.states) == 2 * (N + 2 * N * SIZE)
 
 
+@pytest.mark.gate
 def test_the_gauge_moves_the_time_and_not_the_output():
     q, k, v = tokens()
     run = eqx.filter_jit(
@@ -181,6 +182,7 @@ def test_masked_tokens_do_not_count():
     np.testing.assert_allclose(found, fixed_point(EluPlusOne(), q, k, v, mask=mask), atol=1e-12)
 
 
+@pytest.mark.gate
 def test_time_constants_do_not_matter_and_are_differentiable():
     q, k, v = tokens()
 

@@ -101,6 +101,7 @@ def test_the_circuit_against_scipy(causal):
     np.testing.assert_allclose(call(f, x, causal=causal), expected, atol=1e-4)
 
 
+@pytest.mark.gate
 def test_the_circuit_is_recorded_and_is_the_layer():
     x = text()
     ideal = layer(mode="ode", time=3.0)

@@ -147,6 +147,7 @@ def test_mean_and_variance_under_a_clamp_are_the_chain_s(name):
     assert np.abs(found).max() < 3.0, found
 
 
+@pytest.mark.gate
 def test_twice_the_channels_fail_the_comparison():
     found = compare(channels.MarkovChannel(SINGLE["potassium"], 2 * COUNT), seed=0)
     # Half the variance, known to 3 % and 2 %.

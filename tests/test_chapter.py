@@ -89,6 +89,7 @@ def test_closed_loop_is_in_between(curves):
     assert RATES[jump] < 7.4 < RATES[jump + 1]
 
 
+@pytest.mark.gate
 def test_closed_loop_against_scipy(curves):
     release = curves[0]["closed"]
     at = [10, 11, 12, 14, 15]

@@ -158,6 +158,7 @@ def test_the_f_i_curve_of_hodgkin_huxley():
     np.testing.assert_allclose(found, list(RATES.values()), atol=0.3)
 
 
+@pytest.mark.gate
 def test_followed_down_firing_stops_between_6_25_and_6_26():
     currents = np.concatenate([[10.0, 8.0, 7.0, 6.5], np.arange(6.30, 6.239, -0.01)])
     rates = tp.analysis.f_i_curve(

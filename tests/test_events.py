@@ -171,6 +171,7 @@ def test_a_crossing_that_is_undone_within_the_step_is_seen():
     assert int(solution.stats["num_accepted_steps"]) < 12
 
 
+@pytest.mark.gate
 def test_two_at_once_are_two_each_with_its_own_derivative():
     hill = Hills([8.0, 9.0], [2.0, 3.0], [1.0, 1.0])
     assert crossing(hill, 0) == crossing(hill, 1) == 6.0

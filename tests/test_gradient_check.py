@@ -186,12 +186,14 @@ def test_a_loose_solve_with_a_right_value_has_a_wrong_gradient():
         report.assert_ok()
 
 
+@pytest.mark.gate
 def test_a_tight_solve_has_the_right_gradient():
     _, report = adapting(1e-8)
     report.assert_ok()
     assert max(row.error for row in report.rows) < 1e-4
 
 
+@pytest.mark.gate
 def test_fixed_steps_have_the_derivative_of_their_own_solution():
     def last(cell):
         return tp.simulate(cell, 10.0, t1=4.0, dt=0.05).ys["v"][-1]

@@ -66,6 +66,7 @@ def test_records_on_any_grid_have_the_same_gradient(save_every):
         agree(other, first, 1e-12)
 
 
+@pytest.mark.gate
 def test_a_state_of_more_than_a_handful_of_numbers():
     """Four cells of two states: eight numbers, whose Jacobians are one matrix a step."""
     start = jax.tree.map(lambda x: jnp.linspace(1.0, 1.2, 4) * x, SMALL.init())
@@ -81,6 +82,7 @@ def test_a_state_of_more_than_a_handful_of_numbers():
     agree(gradient_of("linearised"), gradient_of("by steps"), 1e-12)
 
 
+@pytest.mark.gate
 def test_what_a_record_holds_is_differentiated():
     """A method of a model is a record with parameters of its own."""
 
@@ -126,6 +128,7 @@ def test_a_limited_flow_is_differentiated_too():
         agree(other, first, 1e-10)
 
 
+@pytest.mark.gate
 def test_float32():
     cell = tp.astype(SMALL, jnp.float32)
     exact = gradient(SMALL, None)
@@ -134,6 +137,7 @@ def test_float32():
         agree(gradient(cell, way), exact, 100 * 10 * 2.0**-23)
 
 
+@pytest.mark.gate
 def test_what_is_picked():
     def picked(model, current, **settings):
         sol = tp.simulate(model, current, t1=0.5, dt=0.05, **settings)
@@ -202,6 +206,7 @@ def test_ways_that_do_not_fit_are_refused():
         FixedSteps(10, 0.1, "revolve")
 
 
+@pytest.mark.gate
 def test_few_parameters_are_differentiated_forward():
     def loss(cell):
         return mean_voltage(cell, t1=2.0)

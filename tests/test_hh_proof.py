@@ -66,6 +66,7 @@ def test_the_bound_on_round_off_is_a_nanovolt_in_float64_and_scales_with_epsilon
         assert setting.round_off_bound() / double == pytest.approx(2.0**29)
 
 
+@pytest.mark.gate
 def test_float32_proves_what_it_can_and_lists_the_rest():
     certificate = proofs.hh_is_four_lif(precision="float32")
     certificate.assert_ok()

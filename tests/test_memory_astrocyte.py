@@ -152,6 +152,7 @@ def memories_of(patterns, transport, **parameters):
     return make(*map(jnp.asarray, (patterns, transport, np.ones(len(patterns)))))
 
 
+@pytest.mark.gate
 def test_recall_needs_the_transport():
     """From silent synapses, ten seeds: every pattern recalled with T, none without it.
 

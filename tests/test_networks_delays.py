@@ -133,6 +133,7 @@ def test_a_solve_goes_on_where_it_stopped():
     np.testing.assert_allclose(rest.ys["b.v"], whole.ys["b.v"][30:], rtol=1e-12)
 
 
+@pytest.mark.gate
 def test_delays_in_float32():
     with jax.enable_x64(False):
         network = tp.astype(pair(0.35), jnp.float32)

@@ -152,6 +152,7 @@ def test_a_network_fires_and_learns_the_same(monkeypatch, delay):
     np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9 * float(jnp.max(jnp.abs(a))))
 
 
+@pytest.mark.gate
 def test_several_projections_are_delivered_together(monkeypatch):
     """Two kinds of cells, four projections, one with a delay, one whose targets are few."""
 

@@ -96,6 +96,7 @@ def test_the_error_falls_with_the_square_of_the_step():
     assert every["n->n.transmitter"][-1] < 0.5 * every["n->n.transmitter"].max()
 
 
+@pytest.mark.gate
 def test_two_solves_are_one():
     """In the middle of a window: its mean so far is part of the state."""
     whole, end, _ = found(16.0)

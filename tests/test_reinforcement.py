@@ -72,6 +72,7 @@ def small(key, batch=6):
     return settings, learner, drawn, keys[6]
 
 
+@pytest.mark.gate
 def test_what_critics_learn_is_the_lesser_value_and_the_entropy_of_the_next_step(key):
     settings, learner, batch, key = small(key)
     learner = learner._replace(log_temperature=jnp.asarray(-0.7))

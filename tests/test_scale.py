@@ -38,6 +38,7 @@ def eight_devices():
     return finished(start())
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("case", ["unconnected", "spiking", "smooth"])
 def test_eight_devices_compute_the_same_bits(case):
     # Each device does for its cells what one device does for all, and adds up the edges of each

@@ -67,6 +67,7 @@ def potential(t, times):
     return TAU / (TAU - DECAY) * np.sum(np.exp(-d / TAU) - np.exp(-d / DECAY))
 
 
+@pytest.mark.gate
 def test_the_read_out_weighs_late_spikes():
     """Closed form, per unit weight, and the numbers of three digits that go with it."""
     ts, ys = responses()

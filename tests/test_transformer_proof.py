@@ -111,6 +111,7 @@ def test_learned_maps_are_held_against_as_many_random_features(certificate):
     assert f"mean cosine {check.measured:.4f}, worst" in check.note
 
 
+@pytest.mark.gate
 def test_attention_of_one_head_by_each_map(folder, text):
     found = attention_by_map(folder, text, random_features=16)
     titles = ["softmax", "one process per token", "16 random features"]
@@ -172,6 +173,7 @@ def test_the_report_counts_paragraphs_and_tokens(certificate, text):
     )
 
 
+@pytest.mark.gate
 def test_each_check_is_announced(folder, text, certificate):
     seen = []
     prove(folder, text, max_tokens=8, on_check=lambda name, check: seen.append((name, check.name)))
@@ -180,6 +182,7 @@ def test_each_check_is_announced(folder, text, certificate):
     assert seen == [("transformer_runs_on_astrocytes", name) for name in names]
 
 
+@pytest.mark.gate
 def test_float32_has_its_own_bound(folder, text, certificate):
     single = prove(folder, text, precision="float32")
     single.assert_ok()
@@ -188,6 +191,7 @@ def test_float32_has_its_own_bound(folder, text, certificate):
     assert 2**27 < ratio < 2**31
 
 
+@pytest.mark.gate
 def test_fewer_than_twenty_paragraphs_give_no_verdict(folder, tmp_path):
     (tmp_path / "short.txt").write_text("the neuron waits\n\nthe astrocyte listens")
     certificate = prove(folder, tmp_path / "short.txt")
