@@ -15,6 +15,8 @@ class InwardRectifier(AbstractParametrised):
 
         I = g / sqrt(K_o / 1 mM)  (V - E_K) / (1 + exp((V - E_K - v_h) / v_s))
 
+    Under the root, less than a millionth of `reference` counts as that much.
+
     Somjen, Kager and Wadman, J. Comput. Neurosci. 25, 349 (2008), ModelDB 113446. Other authors
     let the conductance grow with the root of K_o: that is another channel.
 
@@ -32,7 +34,7 @@ class InwardRectifier(AbstractParametrised):
     def __call__(self, v: Array, e_potassium: Array, outside: Array) -> Array:
         """The current (uA/cm2, outward positive) from V, E_K (mV) and K_o (uM); 0 without K_o."""
         present = outside > 0.0
-        root = jnp.sqrt(self.reference / jnp.where(present, outside, self.reference))
+        root = jnp.sqrt(self.reference / jnp.maximum(outside, 1e-6 * self.reference))
         beyond = v - e_potassium
         open_share = logistic((self.midpoint - beyond) / self.scale)
         return jnp.where(present, self.conductance * root * open_share * beyond, 0.0)

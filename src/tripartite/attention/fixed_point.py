@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from tripartite.attention.features import AbstractFeatureMap, Rates, require_tokens
 from tripartite.core.errors import is_concrete
+from tripartite.core.numerics import quotient
 
 Mask = Bool[Array, " tokens"] | None
 
@@ -31,7 +32,8 @@ def softmax_attention(
     check_tokens(q, k, v, mask, causal)
     k, v = forget_masked(k, mask), forget_masked(v, mask)
     allowed = _allowed(q, k, mask, causal)
-    allowed = require_positive("number of tokens", allowed, jnp.sum(allowed, -1), mask, causal)
+    number = jnp.sum(allowed, axis=-1, dtype=q.dtype)
+    allowed = require_positive("number of tokens", allowed, number, mask, causal)
     scores = jnp.where(allowed, q @ k.T, -jnp.inf)
     return jax.nn.softmax(scores, axis=-1) @ v
 
@@ -68,7 +70,7 @@ def linear_attention(
     weights = jnp.where(_allowed(q, k, mask, causal), weights, 0.0)
     total = jnp.sum(weights, axis=-1)
     weights = require_positive("sum of its weights", weights, total, mask, causal)
-    return (weights @ v) / total[:, None]
+    return quotient(weights @ v, total[:, None])
 
 
 def fixed_point(
@@ -182,16 +184,19 @@ def check_tokens(q: Array, k: Array, v: Array, mask: Mask, causal: bool) -> None
 
 
 def require_positive(name: str, value: Array, amounts: Array, mask: Mask, causal: bool) -> Array:
-    """Returns `value` if every query's amount is positive.
+    """Returns `value` if every query's amount is positive, and not so small that terms underflow.
 
     **Raises:** `ValueError` if `amounts` is concrete; an Equinox run-time error under `jit`.
     """
+    limits = jnp.finfo(amounts.dtype)
+    # Below, terms of the sum have underflowed, and the gradient of a quotient overflows.
+    least = float(limits.tiny / limits.eps)
     return raise_if(
         require_written(value, mask, causal),
-        ~(amounts > 0),
+        ~(amounts > least),
         f"the {name} of query {{index}} is not positive: its features sum to zero (or below, or to "
-        "NaN) over the tokens written, and there is nothing to divide by. Scale q and k down, or "
-        "take a positive feature map or more features.",
+        f"NaN, or to less than {least:.0e}) over the tokens written, and there is nothing to "
+        "divide by. Scale q and k down, or take a positive feature map or more features.",
     )
 
 

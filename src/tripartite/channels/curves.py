@@ -27,6 +27,10 @@ class AbstractTimeConstant(AbstractParametrised):
     def __call__(self, v: Array) -> Array:
         """The time constant in ms at `v` (mV)."""
 
+    def rate(self, v: Array) -> Array:
+        """One over it, in 1/ms, at `v` (mV)."""
+        return 1.0 / self(v)
+
 
 class AbstractReadsCalcium(AbstractParametrised):
     """Marks a channel, or a part of one, that works only in a cell with a calcium pool."""
@@ -91,7 +95,12 @@ class RateTime(AbstractTimeConstant):
     second: AbstractRate
 
     def __call__(self, v: Array) -> Array:
-        return 1.0 / (self.first(v) + self.second(v))
+        return 1.0 / self.rate(v)
+
+    # Not one over one over it: the square of a fast rate, in that derivative, would overflow.
+    def rate(self, v: Array) -> Array:
+        """`first + second`, in 1/ms, at `v` (mV)."""
+        return self.first(v) + self.second(v)
 
 
 class SigmoidTime(AbstractTimeConstant):

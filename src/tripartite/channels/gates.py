@@ -87,7 +87,7 @@ class RelaxingGate(AbstractMovingGate):
 
     def relax(self, v: Array, calcium: Array | None = None) -> tuple[Array, Array]:
         """Drive and decay (1/ms) at `v` (mV) and `calcium` (uM)."""
-        decay = self.factor / self.time(v)
+        decay = self.factor * self.time.rate(v)
         return self.steady(v, calcium) * decay, decay
 
     def steady_state(self, v: Array, calcium: Array | None = None) -> Array:

@@ -54,6 +54,28 @@ def logistic(x: Array) -> Array:
     return jax.lax.logistic(x)
 
 
+@jax.custom_jvp
+def quotient(a: Array, b: Array) -> Array:
+    """`a / b`; its derivative is finite wherever it can be, where that of `/` divides by b^2."""
+    return a / b
+
+
+@quotient.defjvp
+def _quotient_jvp(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    (a, b), (da, db) = primals, tangents
+    value = quotient(a, b)
+    return value, (da - value * db) / b
+
+
+def length(x: Array) -> Array:
+    """The Euclidean length of the last axis, with a gradient of zero where it is zero."""
+    square = jnp.sum(x * x, axis=-1)
+    none = square == 0
+    return jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, square)))
+
+
 def hill(x: Array, half: Array, power: float | Array) -> Array:
     """`x^n / (x^n + K^n)`: the Hill function of order n >= 1, zero for x <= 0.
 

@@ -243,7 +243,9 @@ class Simplex(AbstractConstraint):
 def _scaled(z: Array, size: Array) -> Array:
     """`size e^z`, kept from rounding to zero or to infinity."""
     limits = jnp.finfo(size.dtype)
-    return jnp.clip(size * jnp.exp(z), limits.tiny, limits.max)
+    # Held back before the exponential: after it, the gradient would be zero times infinity.
+    most = (1.0 - 8.0 * limits.eps) * jnp.log(limits.max) - jnp.maximum(jnp.log(size), 0.0)
+    return jnp.maximum(size * jnp.exp(jnp.minimum(z, most)), limits.tiny)
 
 
 def _tiny(x: Array) -> Any:

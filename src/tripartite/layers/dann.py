@@ -12,6 +12,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
 from tripartite.core.errors import require_finite
+from tripartite.core.numerics import quotient
 from tripartite.layers.positive import require_size, unconstrained
 
 _PAPER = "Cornford et al., ICLR 2021"
@@ -142,7 +143,8 @@ class DANNLayer(AbstractParametrised):
         shunt = given @ (jnp.exp(self.alpha) * inhibition)
         # A quotient of zeros would put a NaN into the gradient.
         active = shunt > 0
-        return self.gain * jnp.where(active, z / jnp.where(active, shunt, 1.0), 0.0) + self.bias
+        shunted = jnp.where(active, quotient(z, jnp.where(active, shunt, 1.0)), 0.0)
+        return self.gain * shunted + self.bias
 
 
 def _sizes(outputs: Any, inhibitory: Any) -> tuple[int, int]:

@@ -5,9 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from tripartite.core.numerics import length
+
 
 def grid_score(rates: Float[Array, "rows columns"], spacing: float) -> Float[Array, ""]:
     """The score of grid cells: between -2 and 2, high for a map with hexagonal symmetry.
+
+    A map without variance has a score of 0.
 
     The smaller of the autocorrelogram's correlations with itself turned by 60 and 120 degrees,
     less the largest of those at 30, 90 and 150.
@@ -41,10 +45,17 @@ def grid_score(rates: Float[Array, "rows columns"], spacing: float) -> Float[Arr
         places = [jnp.asarray(place, rates.dtype) for place in places]
         return jax.scipy.ndimage.map_coordinates(correlogram, places, order=1, mode="nearest")
 
-    at = {d: jnp.corrcoef(turned(0.0), turned(d))[0, 1] for d in (30.0, 60.0, 90.0, 120.0, 150.0)}
+    at = {d: _correlation(turned(0.0), turned(d)) for d in (30.0, 60.0, 90.0, 120.0, 150.0)}
     return jnp.minimum(at[60.0], at[120.0]) - jnp.maximum(
         at[30.0], jnp.maximum(at[90.0], at[150.0])
     )
+
+
+def _correlation(a: Array, b: Array) -> Array:
+    """Pearson's; 0 where a variance vanishes."""
+    a, b = a - jnp.mean(a), b - jnp.mean(b)
+    size = length(a) * length(b)
+    return jnp.where(size > 0, jnp.sum(a * b) / jnp.where(size > 0, size, 1.0), 0.0)
 
 
 def _autocorrelogram(rates: Float[Array, "rows columns"]) -> Float[Array, "shifts_y shifts_x"]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from tripartite.core.numerics import length
 from tripartite.memory.two_layer import require_patterns
 
 
@@ -86,10 +87,10 @@ def one_step_bound(
     """
     _check(patterns, state)
     memory = patterns[index]
-    longest = jnp.sqrt(jnp.max(jnp.sum(patterns * patterns, axis=-1)))
-    away = jnp.linalg.norm(state - memory)
+    longest = jnp.max(length(patterns))
+    away = length(state - memory)
     if fixed_point is not None:
-        away = jnp.maximum(away, jnp.linalg.norm(fixed_point - memory))
+        away = jnp.maximum(away, length(fixed_point - memory))
     exponent = beta * (separation(patterns)[index] - 2.0 * away * longest)
     return 2.0 * (patterns.shape[0] - 1) * longest * jnp.exp(-exponent)
 

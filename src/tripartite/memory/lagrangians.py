@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.numerics import length
 
 _KROTOV_HOPFIELD = "Krotov and Hopfield 2021 (arXiv 2008.06996)"
 
@@ -128,9 +129,7 @@ class Spherical(AbstractLagrangian):
     """`L = |x|`, the length: divisive normalisation, `a = x / |x|`; at x = 0, `a = 0`."""
 
     def __call__(self, x: Array) -> Float[Array, ""]:
-        square = jnp.sum(x * x)
-        silent = square == 0
-        return jnp.where(silent, 0.0, jnp.sqrt(jnp.where(silent, 1.0, square)))
+        return length(jnp.ravel(x))
 
 
 @jax.custom_jvp

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.numerics import length, quotient
 
 _TEM_T = "Whittington, Warren and Behrens 2022 (arXiv 2112.04035)"
 
@@ -128,9 +129,8 @@ class PlaceMemory(AbstractParametrised):
 
     def likeness(self, contents: PlaceContents, e: Position) -> Float[Array, " capacity"]:
         """The cosine of `e` with each stored position; -1 where none is stored."""
-        tiny = jnp.finfo(e.dtype).tiny
-        lengths = jnp.linalg.norm(contents.positions, axis=-1) * jnp.linalg.norm(e)
-        cosine = (contents.positions @ e) / jnp.maximum(lengths, tiny)
+        lengths = length(contents.positions) * length(e)
+        cosine = quotient(contents.positions @ e, jnp.where(lengths > 0, lengths, 1.0))
         return jnp.where(self._in_use(contents), cosine, -1.0)
 
     def neurons(self, contents: PlaceContents, e: Position) -> Float[Array, " capacity"]:
@@ -139,7 +139,7 @@ class PlaceMemory(AbstractParametrised):
         number = jnp.maximum(contents.taken, 1).astype(e.dtype)
         scores = self.gain * jnp.log(number) * (self.likeness(contents, e) - 1.0)
         raised = jnp.where(used, jnp.exp(scores - jnp.max(scores)), 0.0)
-        return raised / jnp.maximum(jnp.sum(raised), jnp.finfo(e.dtype).tiny)
+        return quotient(raised, jnp.maximum(jnp.sum(raised), jnp.finfo(e.dtype).tiny))
 
     def read(self, contents: PlaceContents, e: Position) -> Float[Array, " stimuli"]:
         """What was met at `e`: a mixture of the stored stimuli."""
