@@ -97,8 +97,8 @@ SCALARS = {
         )
     },
     "IP3 pulse": (
-        lambda t, *numbers: tp.astype(tp.astrocytes.IP3Pulse(0.8, *numbers, 5e3, 10.0), t.dtype)(t),
-        lambda d: (*pairs(beside({0.0, 10.0, 30.0, 5030.0}, d), (20.0,)), np.full(20, 0.1)),
+        lambda t, rise, rate: tp.astype(tp.astrocytes.IP3Pulse(0.8, rise, rate, 5e3), t.dtype)(t),
+        lambda d: (*pairs(beside({0.0, 20.0, 5020.0}, d), (20.0,)), np.full(15, 0.1)),
     ),
 }  # fmt: skip
 
