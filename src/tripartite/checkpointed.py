@@ -15,6 +15,7 @@ from tripartite.core import archive
 from tripartite.core.describe import described, differences
 from tripartite.core.errors import concrete_float, is_concrete
 from tripartite.core.files import Location, remove_parts
+from tripartite.core.progress import Waiting
 from tripartite.solvers import FixedSteps
 
 _KIND = "run"
@@ -66,14 +67,19 @@ def segments(every: Any, dt: float | None, adjoint: Any, save: dict[str, Any]) -
 
 
 def solve(
-    path: Location, parts: Segments, call: dict[str, Any], probe: Any, save: dict[str, Any]
+    path: Location,
+    parts: Segments,
+    call: dict[str, Any],
+    probe: Any,
+    save: dict[str, Any],
+    line: Waiting,
 ) -> diffrax.Solution:
     """The solution that `diffeqsolve(**call)` finds, in segments, going on from the file if any.
 
     A segment that fails ends the solve, and is not written.
 
     **Arguments:** `call`: the arguments of `diffeqsolve` without `saveat`; `probe` and `save`: what
-    is recorded, and when, as `SubSaveAt` takes it.
+    is recorded, and when, as `SubSaveAt` takes it; `line`: says how far it is.
 
     **Raises:** `ValueError` if the file is damaged or is that of another solve, or inside of `jit`.
     """
@@ -87,6 +93,7 @@ def solve(
     remove_parts(path)
     result = diffrax.RESULTS.successful
     while progress.steps < parts.steps:
+        line.say(f"solve, {100 * progress.steps // parts.steps} % done")
         segment = _segment(parts, progress, call, probe, save)
         result, progress = segment.result, _joined(parts, progress, segment)
         if not _succeeded(segment):

@@ -18,6 +18,7 @@ import jax
 
 from tripartite import bench, proofs
 from tripartite.attention import AbstractFeatureMap, load_feature_maps
+from tripartite.core.progress import Waiting
 from tripartite.proofs import Certificate, Check
 from tripartite.report import NO_FIGURES, closing_table, live_line, write_report
 
@@ -63,15 +64,17 @@ def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
     started = time.perf_counter()
     certificates: list[Certificate] = []
     refused = ""
-    for prove in _chosen(options):
-        try:
-            certificates.append(prove(precision=options.precision, on_check=_print_check))
-        except (ValueError, ImportError) as error:
-            # An unreadable checkpoint or text, or a missing extra: the others' checks are kept.
-            refused = f"tripartite verify: error: {error}\n"
-            break
-        if not certificates[-1].complete:
-            break
+    with Waiting("the first check is running", options.progress) as line:
+        told = partial(_print_check, line)
+        for prove in _chosen(options):
+            try:
+                certificates.append(prove(precision=options.precision, on_check=told))
+            except (ValueError, ImportError) as error:
+                # An unreadable checkpoint or text, or a missing extra: the others' checks are kept.
+                refused = f"tripartite verify: error: {error}\n"
+                break
+            if not certificates[-1].complete:
+                break
     sys.stdout.write(closing_table(certificates, time.perf_counter() - started))
     if options.json is not None:
         found = [certificate.to_dict() for certificate in certificates]
@@ -152,6 +155,7 @@ def _add_verify(commands: Any) -> None:
         metavar="FILE",
         help="draw attention maps of that text side by side (with --report they are in it anyway)",
     )
+    _add_progress(verify)
     verify.set_defaults(run=_verify)
 
 
@@ -178,7 +182,18 @@ def _add_bench(commands: Any) -> None:
         "--rounds", type=_positive, default=5, metavar="N", help="repetitions (default: 5)"
     )
     timing.add_argument("--json", type=Path, metavar="FILE", help="write every table as JSON")
+    _add_progress(timing)
     timing.set_defaults(run=_bench)
+
+
+def _add_progress(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-progress",
+        dest="progress",
+        action="store_const",
+        const=False,
+        help="no line on a terminal of what is running and for how long",
+    )
 
 
 def _positive(text: str) -> int:
@@ -194,7 +209,8 @@ def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         for name, measure in bench.TABLES.items():
             if name not in (options.only or bench.TABLES):
                 continue
-            table = measure(options.full, options.rounds)
+            with Waiting(f"measuring {name}", options.progress):
+                table = measure(options.full, options.rounds)
             rows = bench.markdown_table(table.header, table.lines)
             sys.stdout.write(f"\n{table.title}\n{textwrap.fill(table.note, 100)}\n\n{rows}")
             sys.stdout.flush()
@@ -255,7 +271,8 @@ def _draw_attention(options: argparse.Namespace) -> dict[str, str]:
     return {place.name: caption} if options.report == place.parent else {}
 
 
-def _print_check(theorem: str, check: Check) -> None:
+def _print_check(line: Waiting, theorem: str, check: Check) -> None:
+    line.again("the next check is running")
     sys.stdout.write(live_line(theorem, check))
     sys.stdout.flush()
 

@@ -11,8 +11,9 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from tripartite import checkpointed, planning
 from tripartite.core import AbstractDynamics, part_name
-from tripartite.core.errors import concrete_float, require_finite
+from tripartite.core.errors import concrete_float, is_concrete, require_finite
 from tripartite.core.files import Location
+from tripartite.core.progress import Waiting
 from tripartite.failures import check_result, state_names
 from tripartite.solvers import Course, is_mapped, products_reached, spikes_of
 from tripartite.stimuli import AbstractStimulus, as_stimulus
@@ -53,7 +54,7 @@ def simulate(
     max_spikes: int = 1000,
     adjoint: diffrax.AbstractAdjoint | str | None = None,
     key: PRNGKeyArray | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
     throw: bool = True,
     checkpoint: Location | None = None,
     every: float | None = None,
@@ -85,7 +86,9 @@ def simulate(
         memory) or `"linearised"`. By default what is fastest for the model (`stats["plan"]` says
         which), and diffrax's recursive checkpointing for adaptive steps.
     - `key`: a JAX key, for a model with noise of its own (a `diffusion`) and for no other.
-    - `progress`: prints how far the solve has come.
+    - `progress`: on a terminal a solve of more than two seconds says how long it has run (and with
+        `checkpoint`, how far it is); `False`, or `TRIPARTITE_PROGRESS=0` in the environment, for
+        silence. `True` prints the percentage, anywhere, from within the solve, which costs some.
     - `throw`: raise if the solve fails; otherwise compare `sol.result` with
         `tripartite.RESULTS.successful`.
     - `checkpoint`, `every`: with `dt`, a file that is written whole after every `every` ms (rounded
@@ -110,7 +113,6 @@ def simulate(
     stimulus = as_stimulus(_by_name(model, stimulus), dtype)
     solved = model.packed() if dt is not None and planning.alike(solver) else model
     _check_shapes(model, solved, stimulus, y0, jnp.asarray(begin, dtype))
-    probe = _probe(model, record)
     start = solved.pack(y0)
     if dt is None:
         common = (stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint)
@@ -132,10 +134,17 @@ def simulate(
         "progress_meter": diffrax.TextProgressMeter() if progress else diffrax.NoProgressMeter(),
         **options,
     }
-    solution = _solved(call, probe, save, dt, checkpoint, every)
-    reached = products_reached(options["solver"], solution.solver_state, start)
-    solution = _flattened(solution, plan, solved)
-    return check_result(solution, model, stimulus, y0, reached, throw=throw)
+    with _waiting(progress, call) as line:
+        solution = _solved(call, _probe(model, record), save, dt, checkpoint, every, line)
+        reached = products_reached(options["solver"], solution.solver_state, start)
+        solution = _flattened(solution, plan, solved)
+        return check_result(solution, model, stimulus, y0, reached, throw=throw)
+
+
+def _waiting(progress: bool | None, call: dict[str, Any]) -> Waiting:
+    """The line on a terminal: not while tracing, nor where diffrax prints."""
+    known = all(map(is_concrete, jax.tree.leaves(call)))
+    return Waiting("solve", None if progress is None and known else False)
 
 
 def _solved(
@@ -145,11 +154,12 @@ def _solved(
     dt: float | None,
     checkpoint: Location | None,
     every: float | None,
+    line: Waiting,
 ) -> diffrax.Solution:
     """The solve in one piece, or in segments that are written to a file."""
     if checkpoint is not None:
         parts = checkpointed.segments(every, dt, call["adjoint"], save)
-        return checkpointed.solve(checkpoint, parts, call, probe, save)
+        return checkpointed.solve(checkpoint, parts, call, probe, save, line)
     if every is not None:
         raise ValueError("every= is the time between checkpoints: pass checkpoint=, their file.")
     subs = {"record": diffrax.SubSaveAt(fn=probe, **save), "end": diffrax.SubSaveAt(t1=True)}

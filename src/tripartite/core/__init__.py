@@ -7,6 +7,7 @@ from tripartite.core import (
     files,
     numerics,
     port_units,
+    progress,
     surrogates,
     units,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "part_name",
     "port_units",
     "prefix_leaves",
+    "progress",
     "signal",
     "surrogates",
     "units",

@@ -10,6 +10,7 @@ import numpy as np
 import optimistix
 from jaxtyping import Array, PRNGKeyArray
 
+from tripartite.core.progress import Waiting
 from tripartite.fit.fitted import Fitted
 from tripartite.fit.packing import Constraints, Packing, Where, pack
 
@@ -27,6 +28,7 @@ def least_squares(
     atol: float = 1e-4,
     starts: int | Sequence[Any] | None = None,
     key: PRNGKeyArray | None = None,
+    progress: bool | None = None,
 ) -> Fitted:
     """Lowers the mean square of `residuals(model, data, stage)` by Levenberg and Marquardt.
 
@@ -51,6 +53,7 @@ def least_squares(
     - `stages`: numbers, the third argument of `residuals`, one after another.
     - `iterations`: at most, for each stage; `rtol`, `atol`: of the free numbers, as optimistix has
         them.
+    - `progress`: `False` for no line on a terminal that says for how long it has run.
 
     **Returns:** `Fitted`; `losses` is `[stages]` or `[stages, starts]`, the mean square at the end
     of each stage, and `steps` is the number of stages.
@@ -69,7 +72,11 @@ def least_squares(
     begins = packing.begins(starts, key)
     begins = packing.zero()[None] if begins is None else begins
     run = _compiled(packing, residuals, data, tuple(stages), iterations, (rtol, atol))
-    found = [run(z) for z in begins]
+    found = []
+    with Waiting("least squares", progress) as line:
+        for number, z in enumerate(begins, 1):
+            line.say(f"least squares, start {number} of {len(begins)}")
+            found.append(jax.block_until_ready(run(z)))
     ends, losses = (jnp.stack(rows) for rows in zip(*found, strict=True))
     return _fitted(packing, ends, np.asarray(losses), starts is not None)
 

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import TextIO
 
+from tripartite.core.progress import is_shown
+
 
 class ProgressLine:
     """Rewrites one line: steps, loss, the best so far, steps a second and the time left.
@@ -15,7 +17,7 @@ class ProgressLine:
     def __init__(self, steps: int, show: bool | None, stream: TextIO | None = None) -> None:
         self.stream = sys.stderr if stream is None else stream
         self.live = self.stream.isatty()
-        self.shown = self.live if show is None else show
+        self.shown = is_shown(None, self.stream) if show is None else show
         self.steps, self.first = steps, None
         self.begun = self.written = time.perf_counter()
         self.longest = 0

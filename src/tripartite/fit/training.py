@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
+from tripartite.core.progress import Waiting
 from tripartite.fit.checkpoints import (
     as_arrays,
     check_same,
@@ -151,7 +152,9 @@ def _run(
         why = "callback" if asked else _why(len(losses), best, waited, limits)
         if why is not None:
             break
-        seen = _stepped(problem, state, len(losses))
+        # The first step compiles, and the line of the fit starts with the second.
+        with Waiting("fit, first step", line.shown and good is None):
+            seen = _stepped(problem, state, len(losses))
         if isinstance(seen, str) or not np.any(np.asarray(seen.finite)):
             if good is not None:
                 file.write(problem.packing, good, losses[:-1])

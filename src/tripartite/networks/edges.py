@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from tripartite.core.errors import is_concrete
+from tripartite.core.progress import shown_while
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,6 +111,7 @@ def one_to_one(n: int) -> Edges:
     return Edges(cells, cells)
 
 
+@shown_while("drawing edges")
 def bernoulli(n_pre: int, n_post: int, p: float, *, key: PRNGKeyArray, loops: bool = True) -> Edges:
     """Each pair is joined with probability `p`, whatever the others are.
 
@@ -131,6 +133,7 @@ def bernoulli(n_pre: int, n_post: int, p: float, *, key: PRNGKeyArray, loops: bo
     return _without_loops(pre, post, loops)
 
 
+@shown_while("drawing edges")
 def fixed_fan_in(
     n_pre: int, n_post: int, k: int, *, key: PRNGKeyArray, loops: bool = True
 ) -> Edges:
@@ -147,6 +150,7 @@ def fixed_fan_in(
     return Edges(pre if loops else pre + (pre >= post), post)
 
 
+@shown_while("drawing edges")
 def fixed_fan_out(
     n_pre: int, n_post: int, k: int, *, key: PRNGKeyArray, loops: bool = True
 ) -> Edges:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
+from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
     generator,
@@ -41,6 +42,7 @@ class Ensheathed:
         object.__setattr__(self, "astrocyte", given.astype(np.int32))
 
 
+@shown_while("drawing astrocytes of edges")
 def ensheathe(
     edges: Edges,
     population: str,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
     generator,
@@ -18,6 +19,7 @@ from tripartite.networks.edges import (
 _CHUNK = 4_000_000
 
 
+@shown_while("drawing edges")
 def distance_dependent(
     pre: Float[np.ndarray, "n_pre dimensions"],
     post: Float[np.ndarray, "n_post dimensions"],
@@ -63,6 +65,7 @@ def distance_dependent(
     return Edges(sources[kept], targets[kept])
 
 
+@shown_while("drawing edges")
 def lattice(shape: tuple[int, ...], radius: float = 1.0, *, periodic: bool = False) -> Edges:
     """Each point of a grid to all others within `radius` of it, the spacing being 1.
 
@@ -100,6 +103,7 @@ def ring(n: int, neighbours: int = 1) -> Edges:
     return lattice((n,), neighbours, periodic=True)
 
 
+@shown_while("drawing edges")
 def small_world(n: int, neighbours: int, p: float, *, key: PRNGKeyArray) -> Edges:
     """A ring of which each edge, with probability `p`, starts at another cell instead.
 

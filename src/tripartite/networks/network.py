@@ -19,6 +19,7 @@ from tripartite.core import (
     as_membrane,
     constant,
 )
+from tripartite.core.progress import Waiting
 from tripartite.networks import assembly, astrocyte_steps, firing, glia, groups
 from tripartite.networks.astrocyte_steps import AstrocyteStep, AstrocyteSteps, Windows
 from tripartite.networks.couplings import Coupling
@@ -93,17 +94,18 @@ class Network(AbstractRelaxation):
         couplings: Iterable[Coupling] = (),
         astrocyte_step: AstrocyteStep = "auto",
     ) -> None:
-        self.populations = assembly.named_populations(populations)
-        self.projections = assembly.named_projections(projections, self.populations)
-        self.couplings = assembly.checked_couplings(couplings, self.populations)
-        self.pathways = assembly.pathways(self.projections, self.populations)
-        self.served = assembly.served(self.projections, self.populations)
-        self.alike = groups.alike(self.projections, self.pathways)
-        self.delivery = delivery(self.projections, self.pathways, self.populations, self.alike)
-        self.groups = ()
-        self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
-        self.astrocyte_steps = None
-        self.astrocyte_step = astrocyte_steps.checked_step(astrocyte_step, self)
+        with Waiting("building the network"):
+            self.populations = assembly.named_populations(populations)
+            self.projections = assembly.named_projections(projections, self.populations)
+            self.couplings = assembly.checked_couplings(couplings, self.populations)
+            self.pathways = assembly.pathways(self.projections, self.populations)
+            self.served = assembly.served(self.projections, self.populations)
+            self.alike = groups.alike(self.projections, self.pathways)
+            self.delivery = delivery(self.projections, self.pathways, self.populations, self.alike)
+            self.groups = ()
+            self.crossing = assembly.asked_for_crossings(self.projections, self.populations)
+            self.astrocyte_steps = None
+            self.astrocyte_step = astrocyte_steps.checked_step(astrocyte_step, self)
 
     def at_step(self, dt: float | None) -> "Network":
         """The network with its delays counted in steps of `dt` (ms), its weights laid out.
