@@ -216,7 +216,7 @@ def test_the_smooth_count_has_its_exact_derivative():
     assert abs(float(slope)) > 1e-2
 
 
-@pytest.mark.parametrize("map_", ["conv", "dann", "none"])
+@pytest.mark.parametrize("map_", ["conv", "dann", "mlp", "none"])
 def test_any_map_is_a_synapse(map_, key):
     if map_ == "conv":
         layer = layers.LIFLayer(eqx.nn.Conv2d(1, 3, 3, padding=1, key=key))
@@ -224,6 +224,10 @@ def test_any_map_is_a_synapse(map_, key):
         assert spikes.shape == (TICKS, 3, 6, 6) and state.v.shape == (3, 6, 6)
     elif map_ == "dann":
         layer = layers.LIFLayer(layers.DANNLayer(INPUTS, UNITS, key=key))
+        assert layer(jnp.ones((TICKS, INPUTS)))[0].shape == (TICKS, UNITS)
+    elif map_ == "mlp":
+        # Its activation is a leaf that is no array.
+        layer = layers.LIFLayer(eqx.nn.MLP(INPUTS, UNITS, 3, 1, key=key))
         assert layer(jnp.ones((TICKS, INPUTS)))[0].shape == (TICKS, UNITS)
     else:
         assert layers.LIFLayer()(jnp.ones((TICKS, UNITS)))[0].shape == (TICKS, UNITS)

@@ -84,7 +84,7 @@ def _scan(
     """Ticks on currents `[time, ...units]`, or on one that is held (`ticks`)."""
     one = current if ticks is not None else jax.eval_shape(lambda x: x[0], current)
     shape = layer.unit_shape(one)
-    fresh = jax.eval_shape(lambda layer: layer.initial_state(shape), layer)
+    fresh = eqx.filter_eval_shape(lambda layer: layer.initial_state(shape), layer)
     if state is None:
         state = layer.initial_state(shape)
     _require_like(type(layer).__name__, state, fresh, one)
