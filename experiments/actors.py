@@ -23,6 +23,9 @@ DECAY, LIF_THRESHOLD, SLIF_THRESHOLD, WINDOW = 0.2, 0.2, 0.8, 0.8
 # A linear map of a few observations starts with a bias between -0.5 and 0.5 or less. With this many
 # uA/cm2 for 1 it reaches from silence to repetitive firing, which begins at 6.3.
 HH_GAIN = 20.0
+# Below about -500 uA/cm2 an axon is pulled so far down (-1600 mV) that its rates overflow in
+# float32, and all that is learned becomes NaN. The synapse's output is cut here, at 200 uA/cm2.
+HH_MOST_INPUT = 10.0
 # Each of five observations is shown for 2 ms, in pieces that a gradient computes again; a spike is
 # whole, and to a derivative as wide as an action potential is high (the layer's default).
 HH_DT, HH_STEPS, HH_PIECES = 0.05, 10, 4
@@ -72,6 +75,10 @@ def new_actor(
     return SpikingActor(layer, *heads, scale, repeats, most)
 
 
+def _cut(x: Array) -> Array:
+    return jnp.clip(x, -HH_MOST_INPUT, HH_MOST_INPUT)
+
+
 def _layer(name: str, observations: int, key: PRNGKeyArray) -> tuple[Any, int, float]:
     """The layer, for how many ticks an observation is shown, and the most a unit can fire."""
 
@@ -81,7 +88,8 @@ def _layer(name: str, observations: int, key: PRNGKeyArray) -> tuple[Any, int, f
     window = Rectangular(width=WINDOW)
     ticks = 5.0 * TICKS
     if name == "hh":
-        layer = HHLayer(synapse(key), dt=HH_DT, steps=HH_STEPS, gain=HH_GAIN)
+        bounded = eqx.nn.Sequential([synapse(key), eqx.nn.Lambda(_cut)])
+        layer = HHLayer(bounded, dt=HH_DT, steps=HH_STEPS, gain=HH_GAIN)
         return layer, HH_PIECES, HH_MOST
     if name == "slif2hh":
         *keys, mix_key = jax.random.split(key, 4)

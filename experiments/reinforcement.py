@@ -77,6 +77,7 @@ class Agent:
         for _ in range(self.run.every // PENDULUMS):
             moved = self._step()
             rewards.append(moved.rewards)
+        require_finite(self.run.name, self.steps, self.learner)
         line = {"steps": self.steps, "training_reward": float(np.mean(rewards)), **self.evaluate()}
         line["temperature"] = float(np.exp(self.learner.log_temperature))
         self.curve.append(line)
@@ -142,6 +143,17 @@ class Agent:
             facts = json.loads(str(saved["facts"]))
         self.learner = eqx.combine(jax.tree.unflatten(shape, leaves), rest)
         self.steps, self.cpu, self.curve = facts["steps"], facts["cpu"], facts["curve"]
+
+
+def require_finite(name: str, steps: int, learner: Any) -> None:
+    """**Raises:** `ValueError` for a learner with a number that is not finite."""
+    leaves = jax.tree.leaves(eqx.filter(learner, eqx.is_inexact_array))
+    if not all(np.isfinite(leaf).all() for leaf in leaves):
+        raise ValueError(
+            f"{name}: after {steps} steps what is learned is no longer finite, and so neither are "
+            "its actions. The checkpoint before is kept: look at the currents into the units and "
+            "at the gradients from there on."
+        )
 
 
 def carry_out(run: Run, results: Path, scratch: Path, seconds: float = math.inf) -> None:

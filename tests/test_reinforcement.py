@@ -214,6 +214,27 @@ def test_every_actor_has_a_gradient(name, key):
         assert np.isfinite(synapse).all() and np.abs(synapse).max() > 0.0
 
 
+@pytest.mark.gate
+def test_axons_stand_any_observation(key):
+    """Without a bound on currents their rates overflow, and every weight becomes NaN."""
+    actor = actors.new_actor("hh", 4, 1, 3.0, key)
+    windows = 1e6 * jax.random.normal(jax.random.key(5), (8, 5, 4))
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def slope(actor):
+        return sum(jnp.sum(x) for x in jax.vmap(actor)(windows))
+
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(slope(actor)))
+
+
+def test_what_is_learned_must_stay_finite():
+    with pytest.raises(
+        ValueError, match="a run: after 40 steps what is learned is no longer finite"
+    ):
+        reinforcement.require_finite("a run", 40, {"weight": jnp.asarray([1.0, jnp.nan])})
+
+
 def test_an_unknown_actor_is_refused():
     with pytest.raises(ValueError, match="an actor is one of lif, slif2hh, 4lif, dense, hh, got"):
         actors.new_actor("qif", 4, 1, 1.0, jax.random.key(0))
