@@ -6,6 +6,7 @@ the checkpoint's own queries and keys and imitates its attention weights and wha
 in every layer, and hidden states and sentence embeddings are those to be kept.
 """
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from tripartite.attention import AbstractPositiveFeatureMap, BertEncoder
+from tripartite.attention import AbstractPositiveFeatureMap, BertEncoder, LearnedGaussian
 from tripartite.attention.encoder import join_heads
 from tripartite.core.files import whole_file
 
@@ -129,6 +130,32 @@ def hidden_states(maps: Any, teacher: Teacher, batch: Batch) -> tuple[Array, Arr
     shown = batch.mask.astype(last.dtype)
     mean = jnp.einsum("st,stw->sw", shown, last) / jnp.sum(shown, axis=1, keepdims=True)
     return states, mean / jnp.linalg.norm(mean, axis=1, keepdims=True)
+
+
+def grown(maps: LearnedGaussian, key: Array, apart: float = 0.05) -> LearnedGaussian:
+    """Maps of twice as many neurons: each divides into two, half as strong, to its two sides.
+
+    They lie `apart` of the spread of all weights from where it was, and are together what it was,
+    but for the square of that.
+    """
+
+    def both_sides(rows: Array, number: int) -> Array:
+        noise = jax.random.normal(jax.random.fold_in(key, number), rows.shape, rows.dtype)
+        step = apart * jnp.std(rows) * noise
+        return jnp.concatenate([rows + step, rows - step], axis=-2)
+
+    def where(maps: LearnedGaussian) -> tuple[Array, ...]:
+        return maps.query_weights, maps.key_weights, maps.query_bias, maps.key_bias
+
+    of_queries, of_keys, query_bias, key_bias = where(maps)
+    query_bias = query_bias - math.log(2.0)
+    divided = (
+        both_sides(of_queries, 0),
+        both_sides(of_keys, 1),
+        jnp.concatenate([query_bias, query_bias], axis=-1),
+        jnp.concatenate([key_bias, key_bias], axis=-1),
+    )
+    return eqx.tree_at(where, maps, divided)
 
 
 class Progress(NamedTuple):

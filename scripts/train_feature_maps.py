@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from distillation import Batch, Teacher, attention_loss, embedding_loss, train
+from distillation import Batch, Teacher, attention_loss, embedding_loss, grown, train
 from training_text import training_text
 
 from tripartite.attention import (
@@ -155,7 +155,12 @@ def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float
     cost = time.process_time() - began
     print(f"{len(texts)} sentences to train on, {cost:.0f} s", flush=True)
     teacher = Teacher.of(encoder)
-    maps = start(encoder, options.features, options.hidden, options.seed)
+    if options.grow:
+        layers = load_feature_maps(options.grow, jnp.float32)
+        half = jax.tree.map(lambda *leaves: jnp.stack(leaves), *layers)
+        maps = grown(half, jax.random.key(options.seed))
+    else:
+        maps = start(encoder, options.features, options.hidden, options.seed)
     for name, loss, rate, part in (
         ("attention", attention_loss, options.attention_rate, data[: options.attention_steps]),
         ("embedding", embedding_loss, options.embedding_rate, data[options.attention_steps :]),
@@ -172,6 +177,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True, help="folder of a BERT encoder")
     parser.add_argument("--features", type=int, default=128, help="hidden neurons of each head")
     parser.add_argument("--hidden", type=int, default=32, help="units that bend queries and keys")
+    parser.add_argument("--grow", type=Path, help="start from maps of half as many neurons")
     parser.add_argument("--attention-steps", type=int, default=500)
     parser.add_argument("--attention-rate", type=float, default=2e-2)
     parser.add_argument("--embedding-steps", type=int, default=800)
@@ -187,7 +193,8 @@ def main() -> None:
     kept = load_feature_maps(options.out, jnp.float32)
     found = results(encoder, kept, options.checkpoint, options.sentences)
     report = {
-        "features": options.features,
+        "features": kept[0].query_weights.shape[1],
+        "grown_from": options.grow and options.grow.name,
         "hidden": options.hidden,
         "steps": [options.attention_steps, options.embedding_steps],
         "rates": [options.attention_rate, options.embedding_rate],

@@ -93,3 +93,22 @@ def test_losses_fall_and_a_training_cut_off_goes_on_the_same(teacher, loss, tmp_
     again = train(tmp_path / "cut")
     assert int(saved[0].steps) == 50
     chex.assert_trees_all_equal(again.maps, whole.maps)
+
+
+def test_divided_neurons_are_together_what_they_were():
+    maps, x = untrained(), jax.random.normal(jax.random.key(1), (2, 5, 9))
+    q, k = x[..., : CONFIG["hidden_size"] // HEADS]
+
+    def kernel(maps):
+        one = jax.tree.map(lambda x: x[0, 0], maps)
+        return np.asarray(jnp.exp(one.log_queries(q, k)) @ jnp.exp(one.log_keys(k)).T)
+
+    def change(apart):
+        twice = distillation.grown(maps, jax.random.key(2), apart)
+        assert twice.query_weights.shape[2] == 2 * maps.query_weights.shape[2]
+        return np.max(np.abs(kernel(twice) / kernel(maps) - 1.0))
+
+    # Twice sixteen numbers of the order of 1, added up: some ten roundings.
+    assert change(0.0) < 1e-14
+    # Each pair is a cosh of what lies between its two, less 1: of second order, the fourth next.
+    assert 3.9 < change(0.02) / change(0.01) < 4.1
