@@ -37,8 +37,8 @@ def saved(pattern):
 def multitask():
     """Accuracies with their intervals, sizes and costs."""
     head = [
-        *("units", "net", "clothes, %", "digits, %", "rate", "parameters", "MACs"),
-        *("CPU s a training", "MB a step"),
+        *("units", "net", "clothes, %", "digits, %", "both, minus LIF's", "rate"),
+        *("parameters", "MACs", "CPU s a training", "MB a step"),
     ]
     rows = []
     for shape in ("fc", "conv"):
@@ -46,12 +46,17 @@ def multitask():
             if not saved(f"multitask_{kind}_{shape}"):
                 continue
             found = report.result(f"multitask_{kind}_{shape}")
-            right = np.asarray([run["accuracy"] for run in found["runs"]])
+            right, leaky = (
+                np.asarray([run["accuracy"] for run in x["runs"]])
+                for x in (found, report.result(f"multitask_lif_{shape}"))
+            )
+            more = "" if kind == "lif" else report.percent(np.mean(right - leaky, axis=1))
             seconds = np.median([run["seconds"] for run in found["runs"]])
             rows.append(
                 [
                     *(NAMES[kind], shape, report.percent(right[:, 0]), report.percent(right[:, 1])),
-                    *(f"{found['rate']:g}", f"{found['parameters']:,}", f"{found['macs']:,}"),
+                    *(more, f"{found['rate']:g}"),
+                    *(f"{found['parameters']:,}", f"{found['macs']:,}"),
                     *(f"{seconds:.1f}", f"{found['memory'] / 1e6:.1f}"),
                 ]
             )
