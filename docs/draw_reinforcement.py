@@ -41,23 +41,22 @@ def band(ax: Any, steps: Any, seeds: Any, label: str, colour: str) -> None:
 
 
 def figure() -> Figure:
-    """Returns of the evaluations above, rewards while training below."""
-    page = Figure(figsize=(9.0, 6.4), layout="constrained")
-    axes = page.subplots(2, 2, sharex="col")
-    for column, task in zip(axes.T, TASKS, strict=True):
+    """Of each task that was run a row: returns of the evaluations, and rewards while training."""
+    tasks = [task for task in TASKS if any(RUNS.glob(f"{task}-*.json"))]
+    page = Figure(figsize=(9.5, 3.6 * len(tasks)), layout="constrained")
+    for row, task in zip(page.subplots(len(tasks), 2, squeeze=False), tasks, strict=True):
         title, most_return, most_reward = TASKS[task]
         for actor, (label, colour) in ACTORS.items():
             steps, returns, rewards = curves(task, actor)
             if len(steps):
-                band(column[0], steps, returns, label, colour)
-                band(column[1], steps, rewards, label, colour)
-        for ax, most in zip(column, (most_return, most_reward), strict=True):
+                band(row[0], steps, returns, label, colour)
+                band(row[1], steps, rewards, label, colour)
+        for ax, most in zip(row, (most_return, most_reward), strict=True):
             ax.axhline(most, color="0.5", linestyle=":", linewidth=1.0)
-        column[0].set(title=title, ylim=(0.0, 1.08 * most_return))
-        column[1].set(xlabel="steps of the environment")
-    axes[0, 0].set(ylabel="return of an evaluation")
-    axes[1, 0].set(ylabel="reward a step while training")
-    axes[0, 0].legend(frameon=False, fontsize=8, title="actor, seeds", title_fontsize=8)
+            ax.set(xlabel="steps of the environment", title=title)
+        row[0].set(ylabel="return of an evaluation", ylim=(0.0, 1.08 * most_return))
+        row[1].set(ylabel="reward a step while training")
+        row[0].legend(frameon=False, fontsize=8, title="actor, seeds", title_fontsize=8)
     return page
 
 

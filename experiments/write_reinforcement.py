@@ -73,9 +73,9 @@ def task_table(folder: Path, task: str) -> list[str]:
     """One line for each actor; where there are several seeds, a number for each."""
     found = runs(folder / "runs")
     lines = [
-        "| actor | trained numbers | steps until no pendulum falls | last return | mean return "
-        "over the run | last reward a step | CPU s a run |",
-        "|---|---|---|---|---|---|---|",
+        "| actor | trained numbers | steps | of them until no pendulum falls | last return | "
+        "mean return over the run | last reward a step | CPU s a run |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for actor, name in NAMES.items():
         mine = of(found, task, actor)
@@ -86,6 +86,7 @@ def task_table(folder: Path, task: str) -> list[str]:
         reward = [x["curve"][-1]["reward"] for x in mine]
         cells = [
             f"{mine[0]['parameters']:,}",
+            ", ".join(f"{x['curve'][-1]['steps']:,}" for x in mine),
             ", ".join("never" if x is None else f"{x:,}" for x in first),
             ", ".join(f"{x:,.0f}" for x in last),
             _mean_and_spread([score(x) for x in mine]),
