@@ -193,6 +193,10 @@ def test_an_axon_is_fitted_from_twenty_random_starts(setting, key):
             ),
             "must have shape [sweeps, samples] = (1, 21), got (1, 3)",
         ),
+        (
+            lambda: fit.CurrentClamp.steps([1.0], start=0.0, stop=1.0, t1=1.0)(tp.astrocytes.ChI()),
+            "records the voltage of a cell, got ChI: pass state=",
+        ),
         (lambda: fit.VoltageClamp(10.0, -65.0, t1=1.0), "one voltage (mV) per sweep"),
         (lambda: fit.VoltageClamp([np.nan], -65.0, t1=1.0), "commands must be finite"),
         (

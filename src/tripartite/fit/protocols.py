@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from tripartite.analysis import Nudged
+from tripartite.cells import AbstractCell
 from tripartite.cells import VoltageClamp as OneChannel
 from tripartite.channels import AbstractChannel
 from tripartite.core.errors import concrete_float, is_concrete
@@ -31,7 +32,8 @@ class CurrentClamp(eqx.Module):
 
     - `stimuli`: one `stimuli` object, each array of which has a leading axis: one per sweep.
     - `t1`, `dt`: ms, as in `simulate`; `save_every` ms between samples, by default every step.
-    - `state`: picks what is recorded of the state, `lambda y: y.v`.
+    - `state`: picks what is recorded of the state; by default a cell's own `voltage`. A cell that
+        is pulled towards a record and keeps its voltage elsewhere than in `y.v` has to say where.
     - `solver`, `adjoint`: as in `simulate`.
 
     **Raises:** `ValueError` for another kind of stimulus, or one without a leading axis.
@@ -41,7 +43,7 @@ class CurrentClamp(eqx.Module):
     t1: float = eqx.field(static=True)
     dt: float = eqx.field(static=True, default=0.05)
     save_every: float | None = eqx.field(static=True, default=None)
-    state: Callable[[Any], Array] = eqx.field(static=True, default=_voltage)
+    state: Callable[[Any], Array] | None = eqx.field(static=True, default=None)
     solver: Any = None
     adjoint: Any = eqx.field(static=True, default=None)
 
@@ -92,19 +94,26 @@ class CurrentClamp(eqx.Module):
         """The records of all sweeps; with `towards` those of the model pulled towards a record.
 
         See `analysis.Nudged`: `rate` in 1/ms. A solve that fails is not finite.
+
+        **Raises:** `ValueError` for what is no cell, without `state`.
         """
+        if self.state is None and not isinstance(model, AbstractCell):
+            raise ValueError(
+                f"CurrentClamp records the voltage of a cell, got {type(model).__name__}: pass "
+                "state=lambda y: ..., what to record of its state."
+            )
 
         def sweep(stimulus: Any, record: Any) -> Array:
             pulled = model
             if record is not None:
-                pulled = Nudged(model, self.state, Sampled(record, self.spacing), rate)
+                pulled = Nudged(model, self.state or _voltage, Sampled(record, self.spacing), rate)
             solution = simulate(
                 pulled,
                 stimulus,
                 t1=self.t1,
                 dt=self.dt,
                 save_every=self.save_every,
-                record=self.state,
+                record=self.state or model.voltage,
                 solver=self.solver,
                 adjoint=self.adjoint,
                 throw=False,
