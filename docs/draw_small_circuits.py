@@ -22,7 +22,8 @@ def table(found):
     ]
     for run in found["learned"]:
         steps = " + ".join(f"{n:,}" for n in run["steps"])
-        name = f"learned: {steps} steps, {run['sentences']:,} sentences"
+        origin = f"grown from {run['features'] // 2}, " if "grown_from" in run else ""
+        name = f"learned: {origin}{steps} steps, {run['sentences']:,} sentences"
         cost = run["training_cpu_s"]
         lines.append(row(run["features"], name, run["results"], cost))
     for count, results in found["random"].items():
