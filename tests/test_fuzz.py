@@ -27,12 +27,13 @@ def mixed(x, key):
     """`CASES` values in the place of one: half near it, half absurd."""
     near, far, which, sign = jax.random.split(key, 4)
     shape = (CASES, *x.shape)
+    x = jnp.broadcast_to(x, shape)
     plausible = x * jnp.exp(0.4 * jax.random.normal(near, shape, x.dtype))
     wild = x * 10.0 ** jax.random.uniform(far, shape, x.dtype, -6.0, 6.0)
     kind = jax.random.randint(which, shape, 0, 8)
     wild = jnp.where(kind == 0, 0.0, jnp.where(kind == 1, -wild, wild))
     # Only one parameter in three is absurd, else no case would come far.
-    odd = (jnp.arange(CASES) >= CASES // 2).reshape(-1, *(1,) * x.ndim)
+    odd = (jnp.arange(CASES) >= CASES // 2).reshape(-1, *(1,) * (x.ndim - 1))
     odd = odd & (jax.random.uniform(sign, shape) < 0.33)
     return jnp.where(odd, wild.astype(x.dtype), plausible)
 
