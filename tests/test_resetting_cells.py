@@ -242,7 +242,7 @@ def test_what_cannot_be_made_says_so():
         ),
         (lambda: cells.EIF(slope=0.0), "EIF.slope must be positive, got 0.0 mV"),
         (lambda: cells.adex("bursty"), "no firing pattern 'bursty': give one of 'tonic', "),
-        (lambda: cells.izhikevich("XX"), "no type 'XX': give one of 'RS', 'IB', "),
+        (lambda: cells.izhikevich("XX"), "kind must be one of 'RS', 'IB', "),
         (lambda: cells.EIF(surrogate=3.0), "EIF.surrogate must be a core.surrogates.Abstract"),
     ):
         with pytest.raises(ValueError, match=re.escape(text)):

@@ -14,7 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from tripartite.core.errors import concrete_float, is_concrete, require_finite
+from tripartite.core.errors import (
+    as_numbers,
+    concrete_float,
+    is_concrete,
+    require_fields,
+    require_finite,
+    require_kind,
+    require_numbers,
+)
 from tripartite.core.parameters import Parameter, signal
 from tripartite.core.ports import Membrane
 from tripartite.core.units import per_area
@@ -36,6 +44,7 @@ class AbstractStimulus(eqx.Module):
         return False
 
     def __check_init__(self) -> None:
+        require_fields(self)
         for name, value in vars(self).items():
             # A stimulus made of others: each was checked when it was made.
             for leaf in jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, AbstractStimulus)):
@@ -53,7 +62,7 @@ class Constant(AbstractStimulus):
     **Arguments:** `amplitude` scalar or `[n]`, in the input's unit, or a `Membrane` of these.
     """
 
-    amplitude: Any = signal()
+    amplitude: PyTree[Array] = signal()
 
     def __call__(self, t: Array) -> PyTree[Array]:
         return self.amplitude
@@ -103,6 +112,7 @@ class PulseTrain(AbstractStimulus):
     start: Parameter = signal(0.0)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if self.count < 1:
             raise ValueError(f"PulseTrain.count must be at least 1, got {self.count}.")
         if not (is_concrete(self.width) and is_concrete(self.period)):
@@ -167,7 +177,7 @@ class Sampled(AbstractStimulus):
     not positive, or an unknown interpolation.
     """
 
-    values: Any = signal()
+    values: PyTree[Array] = signal()
     spacing: Parameter = signal()
     start: Parameter = signal(0.0)
     interpolation: Literal["linear", "previous", "cubic"] = eqx.field(static=True, default="linear")
@@ -309,6 +319,8 @@ def ornstein_uhlenbeck(
             raise ValueError(f"{name} must be positive, got {value} ms.")
     if concrete_float("std", std) < 0:
         raise ValueError(f"std must not be negative, got {std}.")
+    require_kind("shape", shape, tuple)
+    require_finite("mean", as_numbers("mean", mean), "give a number")
     length = max(2, math.ceil(t1 / spacing) + 1)
     normal = jax.random.normal(key, (length, *shape))
     keep = math.exp(-spacing / tau)
@@ -343,6 +355,10 @@ def point_conductances(
     **Arguments:** `excitatory`, `inhibitory`: mean and standard deviation in nS, and time constant
     in ms; `reversals` in mV; `area` in um2; the rest as `ornstein_uhlenbeck`.
     """
+    require_numbers(area=area, excitatory=excitatory, inhibitory=inhibitory, reversals=reversals)
+    for name, value in (("excitatory", excitatory), ("inhibitory", inhibitory)):
+        if len(value) != 3:
+            raise ValueError(f"{name} must be a mean, a deviation and a time, got {value}.")
     paths = []
     for (mean, std, tau), one in zip((excitatory, inhibitory), jax.random.split(key), strict=True):
         path = ornstein_uhlenbeck(

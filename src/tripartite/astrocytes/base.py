@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import as_numbers, is_concrete
 
 
 class AstrocyteDrive(NamedTuple):
@@ -83,7 +83,7 @@ def as_drive(
 def require_not_negative(name: str, concentration: Any) -> None:
     """**Raises:** `ValueError` if a value known now is a negative concentration."""
     for value in jax.tree.leaves(concentration):
-        if is_concrete(value) and np.any(np.asarray(value) < 0):
+        if is_concrete(value) and np.any(as_numbers(name, value) < 0):
             worst = float(np.min(np.asarray(value)))
             raise ValueError(
                 f"{name} must not be negative, got {worst} uM: a concentration is zero or more."

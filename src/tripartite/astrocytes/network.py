@@ -11,7 +11,7 @@ from jaxtyping import Array, Int, PyTree
 from tripartite.astrocytes.base import AbstractAstrocyte, AstrocyteDrive, as_drive
 from tripartite.astrocytes.coupling import AbstractCoupling
 from tripartite.core import AbstractRelaxation, Relaxation, has_jump
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_fields, whole_number
 
 
 class GapJunctions(NamedTuple):
@@ -49,7 +49,7 @@ def ring(count: int) -> GapJunctions:
 
     **Raises:** `ValueError` for fewer than three cells.
     """
-    if count < 3:
+    if whole_number("count", count) < 3:
         raise ValueError(f"a ring needs at least three cells, got {count}.")
     here = jnp.arange(count)
     return GapJunctions(here, jnp.roll(here, -1))
@@ -89,6 +89,11 @@ class AstrocyteNetwork(AbstractRelaxation):
     count: int = eqx.field(static=True)
 
     def __check_init__(self) -> None:
+        require_fields(self)
+        if not isinstance(self.junctions, GapJunctions):
+            raise ValueError(
+                f"junctions must be GapJunctions, such as ring(3), got {self.junctions!r}."
+            )
         self.astrocyte.ip3(self.astrocyte.init())
         if has_jump(self.astrocyte) or self.astrocyte.noisy():
             raise ValueError(

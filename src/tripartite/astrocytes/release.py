@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import AbstractParametrised, Parameter, Relaxation, has_jump, parameter
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_fields
 from tripartite.core.numerics import logistic
 from tripartite.core.units import millimolar, per_second
 
@@ -183,6 +183,7 @@ class SmoothRelease(AbstractAstrocyte):
     width: Parameter = parameter(0.02, "uM", positive=True)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if has_jump(self.astrocyte):
             raise ValueError(
                 f"{type(self.astrocyte).__name__} jumps between steps, and a smooth release does "

@@ -9,6 +9,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import Relaxation
+from tripartite.core.errors import require_fields
 
 
 class StochasticGate(AbstractAstrocyte):
@@ -33,6 +34,7 @@ class StochasticGate(AbstractAstrocyte):
     def __check_init__(self) -> None:
         if self.sense not in ("ito", "stratonovich"):
             raise ValueError(f'sense must be "ito" or "stratonovich", got {self.sense!r}.')
+        require_fields(self)
         fields = getattr(self.astrocyte.init(), "_fields", ())
         if "h" not in fields:
             raise ValueError(

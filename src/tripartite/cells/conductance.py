@@ -10,6 +10,7 @@ from tripartite import channels as ch
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.current_noise import CurrentNoise
 from tripartite.core import Parameter, Relaxation, as_membrane, parameter
+from tripartite.core.errors import require_fields
 
 
 class ConductanceState(NamedTuple):
@@ -53,6 +54,7 @@ class ConductanceCell(AbstractCell):
                 f"channels must be a tuple of at least one channel, got {self.channels!r}: "
                 "for example (channels.Leak(),)."
             )
+        require_fields(self)
         names = [channel.name for channel in self.channels]
         if len(set(names)) < len(names):
             raise ValueError(f"channels must have distinct names, got {names}: rename one of them.")

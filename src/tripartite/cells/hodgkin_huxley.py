@@ -35,7 +35,7 @@ def HodgkinHuxley(
 
     **Raises:** `ValueError` if the capacitance is not positive or a parameter is not finite.
     """
-    factor = 3.0 ** ((temperature - 6.3) / 10.0)
+    factor = channels.q10(temperature, 6.3)
     return ConductanceCell(
         (
             channels.Sodium(g_sodium, e_sodium, factor=factor),

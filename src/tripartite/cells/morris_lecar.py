@@ -4,6 +4,7 @@ from jaxtyping import Array
 
 from tripartite import channels
 from tripartite.cells.conductance import ConductanceCell
+from tripartite.core.errors import require_numbers
 
 
 def MorrisLecar(
@@ -38,6 +39,7 @@ def MorrisLecar(
 
     **Raises:** `ValueError` if the capacitance is not positive or a parameter is not finite.
     """
+    require_numbers(v_1=v_1, v_2=v_2, v_3=v_3, v_4=v_4, slowest=slowest)
     return ConductanceCell(
         (
             channels.MorrisLecarCalcium(g_calcium, e_calcium, midpoint=v_1, scale=v_2),

@@ -151,6 +151,6 @@ def izhikevich(kind: Kind) -> Izhikevich:
     """
     if kind not in _KINDS:
         known = ", ".join(map(repr, get_args(Kind)))
-        raise ValueError(f"no type {kind!r}: give one of {known}.")
+        raise ValueError(f"kind must be one of {known}, got {kind!r}.")
     rate, sensitivity, reset, increment = _KINDS[kind]
     return Izhikevich(rate=rate, sensitivity=sensitivity, reset=reset, increment=increment)

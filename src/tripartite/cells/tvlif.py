@@ -26,8 +26,9 @@ class AbstractTVLIF(AbstractCell):
     def __check_init__(self) -> None:
         if not isinstance(self.cell, ConductanceCell):
             raise ValueError(
-                f"time-varying integrators need a ConductanceCell, got {type(self.cell).__name__}: "
-                "the theorem is about sums of conductances times driving forces."
+                "cell: time-varying integrators need a ConductanceCell, got "
+                f"{type(self.cell).__name__}: the theorem is about sums of conductances times "
+                "driving forces."
             )
         if self.cell.noisy():
             raise ValueError(

@@ -7,6 +7,7 @@ from tripartite.channels.curves import Boltzmann, RisingOverRising
 from tripartite.channels.gates import AbstractGate, Gate, InstantaneousGate, RelaxingGate
 from tripartite.channels.ions import q10
 from tripartite.channels.rates import Exponential, Linoid, Sigmoid
+from tripartite.core.errors import require_kind, require_numbers
 
 
 def l_type_gates(factor: float | Array = 1.0) -> dict[str, AbstractGate]:
@@ -23,6 +24,8 @@ def t_type_gates(
     shift: float | Array = 2.0, factor: float | Array | None = None, misprint: bool = False
 ) -> dict[str, AbstractGate]:
     """The gates of `TTypeCalcium`, s^2 u, for a `NernstChannel` or a `GHKChannel`."""
+    require_numbers(shift=shift)
+    require_kind("misprint", misprint, bool)
     if factor is None:
         factor = 3.7 if misprint else q10(36.0, 24.0)
     time = RisingOverRising(rise=-113.2 - shift, fall=-84.0 - shift, joined=misprint)
@@ -100,6 +103,7 @@ def MorrisLecarCalcium(
 
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `midpoint` (V1), `scale` (V2) in mV.
     """
+    require_numbers(scale=scale)
     gates: dict[str, AbstractGate] = {"m": InstantaneousGate(Boltzmann(midpoint, 0.5 * scale))}
     return Channel(
         name="calcium",

@@ -10,6 +10,7 @@ from tripartite.channels.channel import AbstractGatedChannel
 from tripartite.channels.curves import AbstractReadsCalcium, known
 from tripartite.channels.gates import AbstractGate, times_open
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.errors import require_numbers
 from tripartite.core.numerics import exponential_weights, linoid
 
 # CODATA 2018: R / F in mV/K, and F in uA/cm2 for a flux of 1 uM at 1 cm/s.
@@ -28,6 +29,7 @@ def q10(temperature: float, reference: float, base: float = 3.0) -> float:
 
     **Arguments:** temperatures in degC; `base` the factor for ten degrees (a pure number).
     """
+    require_numbers(temperature=temperature, reference=reference, base=base)
     return base ** ((temperature - reference) / 10.0)
 
 

@@ -6,6 +6,7 @@ from tripartite.channels.channel import Channel
 from tripartite.channels.curves import Boltzmann, RateTime
 from tripartite.channels.gates import Gate, RelaxingGate
 from tripartite.channels.rates import Exponential, Linoid
+from tripartite.core.errors import require_numbers
 
 
 def Potassium(
@@ -47,6 +48,7 @@ def TraubMilesPotassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `threshold` (V_T) in mV shifts both
     rates; `factor` the temperature factor.
     """
+    require_numbers(threshold=threshold)
     opening, closing = (
         Linoid(0.16, threshold + 15.0, 5.0),
         Exponential(0.5, threshold + 10.0, -40.0),
@@ -123,6 +125,7 @@ def MorrisLecarPotassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `midpoint` (V3), `scale` (V4) in mV;
     `slowest` (1 / lambda) in ms.
     """
+    require_numbers(slowest=slowest, scale=scale)
     half, width = 0.5 / slowest, 2.0 * scale
     time = RateTime(Exponential(half, midpoint, width), Exponential(half, midpoint, -width))
     gates = {"w": RelaxingGate(Boltzmann(midpoint, 0.5 * scale), time)}

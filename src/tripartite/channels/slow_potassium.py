@@ -16,6 +16,7 @@ from tripartite.channels.curves import (
 from tripartite.channels.gates import CalciumGate, InstantaneousGate, RelaxingGate
 from tripartite.channels.rates import Exponential
 from tripartite.core import Parameter, parameter
+from tripartite.core.errors import require_numbers
 
 
 class _CubeRoot(AbstractSteadyState):
@@ -78,6 +79,7 @@ def MPotassium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `slowest` (tau_max) in ms; `factor`
     the temperature factor.
     """
+    require_numbers(slowest=slowest)
     time = RateTime(
         Exponential(3.3 / slowest, -35.0, 20.0), Exponential(1.0 / slowest, -35.0, -20.0)
     )

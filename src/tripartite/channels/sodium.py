@@ -6,6 +6,7 @@ from tripartite.channels.channel import Channel
 from tripartite.channels.curves import Boltzmann, RateRatio, RateTime
 from tripartite.channels.gates import Gate, InstantaneousGate, RelaxingGate
 from tripartite.channels.rates import Exponential, Linoid, Sigmoid
+from tripartite.core.errors import require_numbers
 
 
 def Sodium(
@@ -53,6 +54,7 @@ def TraubMilesSodium(
     **Arguments:** `conductance` in mS/cm2; `reversal` in mV; `threshold` (V_T) in mV shifts all
     rates; `factor` the temperature factor.
     """
+    require_numbers(threshold=threshold)
     opening, closing = Linoid(1.28, threshold + 13.0, 4.0), Linoid(1.4, threshold + 40.0, -5.0)
     recovery = Exponential(0.128, threshold + 17.0, -18.0)
     gates = {

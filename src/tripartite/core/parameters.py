@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from tripartite.core.errors import as_numbers, require_fields
 from tripartite.core.units import Unit
 
 if TYPE_CHECKING:
@@ -41,18 +42,33 @@ class ParameterInfo:
     nonzero: bool = False
 
 
-def _strong(value: Any) -> Any:
-    """Python numbers and NumPy arrays become arrays of a definite dtype; the rest passes."""
-    if isinstance(value, bool | int | float | np.generic | np.ndarray | list | tuple):
-        array = np.asarray(value)
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"a parameter must be a number or an array of numbers, got {value!r}.")
-        keep = isinstance(value, np.ndarray) and array.ndim > 0 and array.dtype.kind == "f"
-        dtype = jax.dtypes.canonicalize_dtype(array.dtype) if keep else jnp.result_type(float)
-        return jnp.asarray(array, dtype)
+def _strong(name: str, value: Any) -> Any:
+    """Numbers become arrays of a definite dtype; arrays, and what stands for them, stay."""
     if isinstance(value, jax.Array):
         return jnp.asarray(value, value.dtype)
-    return value
+    if value is None or isinstance(value, jax.ShapeDtypeStruct):
+        return value
+    array = as_numbers(name, value)
+    keep = isinstance(value, np.ndarray) and array.ndim > 0 and array.dtype.kind == "f"
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype) if keep else jnp.result_type(float)
+    return jnp.asarray(array, dtype)
+
+
+def _field(default: float | None, metadata: dict[str, Any], convert: Any = _strong) -> Any:
+    """A field whose converter knows its name, by which it refuses what is no number."""
+
+    def named(value: Any) -> Any:
+        if value is None and not _may_be_none(made):
+            raise ValueError(f"{made.name} must be a number or an array of numbers, got None.")
+        return convert(made.name, value)
+
+    start: dict[str, Any] = {} if default is None else {"default_factory": lambda: default}
+    made: dataclasses.Field[Any] = eqx.field(converter=named, metadata=metadata, **start)
+    return made
+
+
+def _may_be_none(field: dataclasses.Field[Any]) -> bool:
+    return field.type is Any or "None" in str(field.type)
 
 
 def parameter(
@@ -84,11 +100,7 @@ def parameter(
     """
     Unit(unit).assert_coherent()
     info = ParameterInfo(unit, source, doc, positive, trainable, nonzero)
-    if default is None:
-        return eqx.field(converter=_strong, metadata={_MARK: info})
-    return eqx.field(
-        converter=_strong, default_factory=lambda: _strong(default), metadata={_MARK: info}
-    )
+    return _field(default, {_MARK: info})
 
 
 def parameters_of(module: eqx.Module) -> Iterator[tuple[str, ParameterInfo, Any]]:
@@ -112,11 +124,12 @@ def constant(*, static: bool = False) -> Any:
 class AbstractParametrised(eqx.Module):
     """A module whose parameters are checked when it is made.
 
-    **Raises:** `ValueError` if a parameter is not finite, or is zero or not positive where it may
-    not be.
+    **Raises:** `ValueError` if a parameter is no number, not finite, or zero or not positive where
+    it may not be, or if another field is not of the kind that it is declared to be.
     """
 
     def __check_init__(self) -> None:
+        require_fields(self)
         for name, info, value in parameters_of(self):
             _check_value(type(self).__name__, name, info, value)
 
@@ -175,10 +188,9 @@ def signal(default: float | None = None) -> Any:
     Like `parameter`, without a unit of its own: the same step can drive a cell in uA/cm2 or in pA.
     """
 
-    def convert(value: Any) -> Any:
-        return jax.tree.map(_strong, value, is_leaf=lambda x: isinstance(x, list))
+    def convert(name: str, value: Any) -> Any:
+        return jax.tree.map(
+            lambda x: _strong(name, x), value, is_leaf=lambda x: isinstance(x, list)
+        )
 
-    metadata = {_SIGNAL: True}
-    if default is None:
-        return eqx.field(converter=convert, metadata=metadata)
-    return eqx.field(converter=convert, default_factory=lambda: _strong(default), metadata=metadata)
+    return _field(default, {_SIGNAL: True}, convert)

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from tripartite.core.errors import as_numbers
+
 
 class AbstractConstraint(eqx.Module):
     """A smooth map from free numbers `z` to values that obey, around a value that does.
@@ -154,6 +156,8 @@ class Interval(AbstractConstraint):
     high: float = eqx.field(static=True)
 
     def __check_init__(self) -> None:
+        for name in ("low", "high"):
+            as_numbers(f"Interval.{name}", getattr(self, name))
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
             raise ValueError(
                 f"Interval needs low < high, both finite, got {self.low} and {self.high}: use "

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import as_numbers, is_concrete
 
 
 def soft_dtw(x: Float[Array, "n *d"], y: Float[Array, "m *d"], gamma: Any = 1.0) -> Array:
@@ -28,8 +28,11 @@ def soft_dtw(x: Float[Array, "n *d"], y: Float[Array, "m *d"], gamma: Any = 1.0)
     **Raises:** `ValueError` for an empty series, series of different width, or a gamma that is not
     positive.
     """
-    if is_concrete(gamma) and not np.all(np.asarray(gamma) > 0):
+    if is_concrete(gamma) and not np.all(as_numbers("gamma", gamma) > 0):
         raise ValueError(f"gamma must be positive, got {gamma}: for a hard minimum take it small.")
+    for name, series in (("x", x), ("y", y)):
+        if is_concrete(series):
+            as_numbers(name, series)
     if x.ndim not in (1, 2) or x.ndim != y.ndim or x.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"soft_dtw needs two series of numbers or of vectors of one width, time first, got "

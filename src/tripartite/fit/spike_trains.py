@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import as_numbers, is_concrete
 
 
 def van_rossum(a: Float[Array, " n"], b: Float[Array, " m"], tau: Any) -> Array:
@@ -29,7 +29,7 @@ def van_rossum(a: Float[Array, " n"], b: Float[Array, " m"], tau: Any) -> Array:
     **Raises:** `ValueError` for times that are no vector, a NaN, or a `tau` that is not positive.
     """
     a, b = _train("a", a), _train("b", b)
-    if is_concrete(tau) and not np.all(np.asarray(tau) > 0):
+    if is_concrete(tau) and not np.all(as_numbers("tau", tau) > 0):
         raise ValueError(f"tau must be positive, got {tau} ms.")
     return _van_rossum(a, b, jnp.asarray(tau, a.dtype))
 
@@ -55,7 +55,7 @@ def victor_purpura(a: Float[Array, " n"], b: Float[Array, " m"], cost: Any) -> A
     for name, times in (("a", a), ("b", b)):
         if is_concrete(times) and np.any(np.diff(_finite(np.asarray(times))) < 0):
             raise ValueError(f"{name} must ascend: sort the spike times first.")
-    if is_concrete(cost) and not np.all(np.asarray(cost) >= 0):
+    if is_concrete(cost) and not np.all(as_numbers("cost", cost) >= 0):
         raise ValueError(f"cost must not be negative, got {cost} /ms.")
     return _victor_purpura(a, b, jnp.asarray(cost, a.dtype))
 
@@ -104,7 +104,7 @@ def _finite(times: np.ndarray) -> np.ndarray:
 
 
 def _train(name: str, times: Any) -> Array:
-    times = jnp.asarray(times)
+    times = jnp.asarray(as_numbers(name, times) if is_concrete(times) else times)
     times = times if jnp.issubdtype(times.dtype, jnp.floating) else times.astype(float)
     if times.ndim != 1:
         raise ValueError(f"{name} must be a vector of spike times in ms, got shape {times.shape}.")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractRelaxation, Relaxation
+from tripartite.core.errors import require_kind
 from tripartite.simulate import simulate
 
 Lagrangian = Callable[[Array], Float[Array, ""]]
@@ -141,6 +142,7 @@ def retrieve(
 
     **Raises:** `ValueError` for a cue of another shape than the feature neurons'.
     """
+    require_kind("memory", memory, AbstractEnergyMemory)
     expected = jax.eval_shape(memory.init)[0]
     if jnp.shape(cue) != expected.shape:
         raise ValueError(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.errors import require_fields
 
 _TEM_T = "Whittington, Warren and Behrens 2022 (arXiv 2112.04035)"
 
@@ -40,6 +41,7 @@ class HebbianFastWeights(AbstractParametrised):
     rate: Parameter = parameter(1.0, "1", source=_TEM_T)
 
     def __check_init__(self):
+        require_fields(self)
         if self.stimuli < 1 or self.positions < 1:
             raise ValueError(
                 "HebbianFastWeights needs stimuli and positions of at least 1, got "

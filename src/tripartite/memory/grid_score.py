@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from tripartite.core.errors import require_numbers
 from tripartite.core.numerics import length
 
 
@@ -25,6 +26,7 @@ def grid_score(rates: Float[Array, "rows columns"], spacing: float) -> Float[Arr
 
     **Raises:** `ValueError` if the ring does not fit into the map, or `rates` is not a matrix.
     """
+    require_numbers(rates=rates, spacing=spacing)
     if rates.ndim != 2 or not 1.5 <= 1.5 * spacing <= min(rates.shape) - 1:
         raise ValueError(
             "grid_score needs a map of rates, a matrix, larger than 1.5 times a spacing of at "

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from tripartite.core.errors import require_numbers, whole_number
 from tripartite.core.numerics import length
 from tripartite.memory.two_layer import require_patterns
 
@@ -30,6 +31,7 @@ def hopfield_weights(
     patterns: Float[Array, "memories d"], state: Float[Array, " d"], beta: Array | float
 ) -> Float[Array, " memories"]:
     """`softmax(beta X^T xi)`: how much of each memory the update takes. Arguments as there."""
+    require_numbers(beta=beta)
     _check(patterns, state)
     return jax.nn.softmax(beta * (patterns @ state))
 
@@ -45,6 +47,7 @@ def hopfield_energy(
 
     **Raises:** `ValueError` for shapes that do not fit.
     """
+    require_numbers(beta=beta)
     _check(patterns, state)
     lse = jax.nn.logsumexp(beta * (patterns @ state)) / beta
     longest = jnp.max(jnp.sum(patterns * patterns, axis=-1))
@@ -117,6 +120,8 @@ def exponential_storage(
 
     **Raises:** `ValueError` for a dimension below 2, or numbers that are not positive (p below 1).
     """
+    whole_number("dimension", dimension)
+    require_numbers(beta=beta, scale=scale, failure=failure)
     if dimension < 2 or min(beta, scale, failure) <= 0 or failure >= 1:
         raise ValueError(
             "exponential_storage needs dimension of at least 2, positive beta and scale, and a "
@@ -147,6 +152,7 @@ def _lambert_of_exp(y: float) -> float:
 
 
 def _check(patterns: Array, state: Array) -> None:
+    require_numbers(patterns=patterns, state=state)
     require_patterns("patterns", patterns)
     if state.shape != patterns.shape[1:]:
         raise ValueError(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.errors import require_fields
 from tripartite.core.numerics import length
 
 _KROTOV_HOPFIELD = "Krotov and Hopfield 2021 (arXiv 2008.06996)"
@@ -44,6 +45,7 @@ class ReluPower(AbstractLagrangian):
     power: int = eqx.field(static=True)
 
     def __check_init__(self):
+        require_fields(self)
         if self.power < 2:
             raise ValueError(
                 f"ReluPower.power must be an integer of at least 2, got {self.power}: below 2 the "
@@ -65,6 +67,7 @@ class EvenPower(AbstractLagrangian):
     power: int = eqx.field(static=True)
 
     def __check_init__(self):
+        require_fields(self)
         if self.power < 2 or self.power % 2:
             raise ValueError(
                 f"EvenPower.power must be an even integer of at least 2, got {self.power}: another "

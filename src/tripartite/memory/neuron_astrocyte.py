@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from tripartite.core import Parameter, parameter
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_numbers
 from tripartite.memory.energy import AbstractEnergyMemory, Layer
 from tripartite.memory.lagrangians import EvenPower, LogCosh
 from tripartite.memory.two_layer import TwoLayerMemory, require_patterns
@@ -86,6 +86,7 @@ class NeuronAstrocyteMemory(AbstractEnergyMemory):
         synapse: LogCosh | None = None,
         process: LogCosh | None = None,
     ):
+        require_numbers(patterns=patterns)
         self.patterns = patterns
         self.transport = np.shape(patterns)[-1] ** -3.0 if transport is None else transport
         self.tau_n, self.tau_s, self.tau_p = tau_n, tau_s, tau_p

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractRelaxation, Parameter, Relaxation, parameter
+from tripartite.core.errors import require_numbers
 from tripartite.memory.energy import AbstractEnergyMemory, Lagrangian, Layer
 from tripartite.memory.lagrangians import (
     Absolute,
@@ -176,6 +177,7 @@ class KeyValueMemory(AbstractRelaxation):
 
 def require_patterns(name: str, patterns: Array) -> None:
     """**Raises:** `ValueError` if `patterns` is not a matrix with a row for each memory."""
+    require_numbers(**{name: patterns})
     if patterns.ndim != 2 or 0 in patterns.shape:
         raise ValueError(
             f"{name} must have one row for each memory and at least one, shape (memories, "

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import as_numbers, is_concrete
 from tripartite.core.progress import shown_while
 
 
@@ -67,6 +67,8 @@ def generator(key: PRNGKeyArray) -> np.random.Generator:
             "edges are drawn with a key known before tracing, got a traced one: build them outside "
             "of jit, and the network, with its parameters, inside it if need be."
         )
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise ValueError(f"key must be a JAX key, such as jax.random.key(0), got {key!r}.")
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     return np.random.default_rng(np.asarray(jax.random.key_data(key) if typed else key).ravel())
 
@@ -82,7 +84,7 @@ def require_count(name: str, value: Any, low: int, high: int | None = None) -> i
 
 def require_probability(name: str, value: Any) -> float:
     """**Raises:** `ValueError` if it lies outside [0, 1]."""
-    if not 0.0 <= float(value) <= 1.0:
+    if as_numbers(name, value).ndim or not 0.0 <= float(value) <= 1.0:
         raise ValueError(f"{name} must lie in [0, 1], got {value}: it is a probability.")
     return float(value)
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, constant, parameter
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_fields, require_numbers
 from tripartite.networks.edges import Edges
 from tripartite.networks.ensheathing import Ensheathed
 from tripartite.networks.population import Population, shared
@@ -93,6 +93,11 @@ class Projection(AbstractParametrised):
                 f"{self.name}: edges must be networks.Edges, got {type(edges).__name__}: use a "
                 "builder such as networks.fixed_fan_in, or Edges(pre, post)."
             )
+        if weight is None or not isinstance(max_delay, float | int | None):
+            raise ValueError(
+                f"{self.name}: weight and max_delay must be numbers, got {weight!r} and "
+                f"{max_delay!r}."
+            )
         self._require("weight", weight, "a conductance has no sign; inhibition is a reversal")
         self.sign = sign
         self.strength = weight if sign is None else _inverse(self.name, sign, weight)
@@ -102,6 +107,7 @@ class Projection(AbstractParametrised):
         self.astrocytes, self.trigger = astrocytes, trigger
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if self.astrocytes is not None and len(self.astrocytes.astrocyte) != len(self.edges):
             raise ValueError(
                 f"{self.name}: the map of astrocytes has {len(self.astrocytes.astrocyte)} entries "
@@ -183,6 +189,7 @@ class Projection(AbstractParametrised):
     def _require(self, name: str, value: Any, why: str) -> None:
         if value is None:
             return
+        require_numbers(**{name: value})
         if np.ndim(value) and np.shape(value) != (len(self.edges),):
             raise ValueError(
                 f"{self.name}: {name} has shape {np.shape(value)} for {len(self.edges)} edges: "

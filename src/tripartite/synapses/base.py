@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Cleft, Membrane, Relaxation
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import as_numbers, is_concrete
 
 
 class AbstractSynapse(AbstractRelaxation):
@@ -146,7 +146,7 @@ def require_range(
     """
     if not is_concrete(value):
         return
-    values = np.asarray(value)
+    values = as_numbers(f"{owner}.{name}", value)
     outside = (values <= low if above else values < low) | (values > high)
     if np.any(outside):
         opening = "(" if above else "["

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, has_jump, parameter
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_fields
 from tripartite.synapses.base import AbstractSynapse
 from tripartite.synapses.smooth_spikes import SmoothSpikes
 from tripartite.synapses.stdp import AbstractSTDP
@@ -130,6 +130,7 @@ class SmoothPlasticSynapse(AbstractPlasticSynapse):
     post: SmoothSpikes | None = eqx.field(default_factory=SmoothSpikes)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if has_jump(self.synapse):
             raise ValueError(
                 "SmoothPlasticSynapse.synapse must not jump, got "

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import Cleft, Parameter, signal
-from tripartite.core.errors import concrete_float
+from tripartite.core.errors import as_numbers, concrete_float
 from tripartite.stimuli import AbstractStimulus, as_stimulus
 
 
@@ -93,7 +93,7 @@ def spike_train(
 
 def _on_grid(name: str, times: Any, t1: float, dt: float) -> np.ndarray:
     """1 for each step at whose end there is a spike, else 0."""
-    given = np.asarray(jax.device_get(times), float).ravel()
+    given = as_numbers(name, jax.device_get(times)).astype(float).ravel()
     steps = np.rint(given / dt)
     # Times that were computed in double precision, from up to 1e9 steps.
     off = np.abs(given / dt - steps) > 1e-6
