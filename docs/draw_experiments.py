@@ -72,11 +72,9 @@ def noise(ax: Any) -> None:
         for protocol, line in (("fixed", "-"), ("fresh", "--")):
             names = ["clean", *(f"{protocol} {a}" for a in robustness.AMPLITUDES)]
             means = [100 * np.mean([run[name] for run in runs]) for name in names]
-            label = write.NAMES[kind] if protocol == "fixed" else None
-            ax.plot(amplitudes, means, line, color=COLOURS[kind], marker=".", label=label)
+            ax.plot(amplitudes, means, line, color=COLOURS[kind], marker=".")
     ax.set(xlabel="amplitude (of 255)", ylabel="accuracy of both tasks (%)", xticks=amplitudes)
     ax.set_title("Noise: one pattern (-), fresh (--)")
-    ax.legend(frameon=False, fontsize=8)
 
 
 def plane(ax: Any) -> None:
@@ -95,11 +93,8 @@ def plane(ax: Any) -> None:
 
 
 def main() -> None:
-    panels = [resplits, cost]
-    panels += [noise] if write.saved("robustness_lif") else []
-    panels += [plane] if write.saved("information_lif") else []
-    figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
-    for draw, ax in zip(panels, figure.subplots(1, len(panels)), strict=True):
+    figure = Figure(figsize=(9.5, 8), layout="constrained")
+    for draw, ax in zip((resplits, cost, noise, plane), figure.subplots(2, 2).flat, strict=True):
         draw(ax)
     figure.savefig(HERE / "figures" / "experiments.png", dpi=110)
 
