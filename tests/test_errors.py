@@ -327,13 +327,19 @@ def test_counted_steps_refuse_what_they_cannot_do(asked, words):
         diffrax.diffeqsolve(term, diffrax.Euler(), 0.0, 1.0, 0.1, 1.0, **settings | asked)
 
 
-def test_a_solve_that_blows_up_names_state_unit_and_time():
+@pytest.mark.parametrize(
+    ("current", "t1", "dt"),
+    # Current without measure; and a gate of 0.1 ms under an explicit step of five times that.
+    [(1e6, 2.0, 0.1), (10.0, 100.0, 0.5)],
+)
+def test_a_solve_that_blows_up_names_state_unit_and_time(current, t1, dt):
     words = (
-        r"ConductanceCell: state \.v \(mV\) was last finite at [\d.e+-]+ ms of 2 ms \(20 steps; 4 "
-        r"of 4 states lost\)\. A state became infinite or NaN\. Try a smaller dt, or adaptive"
+        rf"ConductanceCell: state \.v \(mV\) was last finite at [\d.e+-]+ ms of {t1:g} ms "
+        rf"\({round(t1 / dt)} steps; 4 of 4 states lost\)\. A state became infinite or NaN\. Try a "
+        "smaller dt, or adaptive"
     )
     with pytest.raises(SolveError, match=words):
-        solve(SQUID, 1e6, t1=2.0, solver=diffrax.Euler())
+        solve(SQUID, current, t1=t1, dt=dt, solver=diffrax.Euler())
 
 
 def test_a_solve_that_runs_out_of_steps_names_the_fastest_state():
