@@ -107,7 +107,6 @@ class Projection(AbstractParametrised):
         self.astrocytes, self.trigger = astrocytes, trigger
 
     def __check_init__(self) -> None:
-        require_fields(self)
         if self.astrocytes is not None and len(self.astrocytes.astrocyte) != len(self.edges):
             raise ValueError(
                 f"{self.name}: the map of astrocytes has {len(self.astrocytes.astrocyte)} entries "
@@ -119,6 +118,7 @@ class Projection(AbstractParametrised):
                 f"{self.name}: the synapse must be an AbstractSynapse, or a population of them, "
                 f"got {type(unit).__name__}."
             )
+        require_fields(self)
         if isinstance(self.synapse, Population) and self.synapse.size != len(self.edges):
             raise ValueError(
                 f"{self.name}: a population of {self.synapse.size} synapses for "
