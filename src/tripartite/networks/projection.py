@@ -107,11 +107,6 @@ class Projection(AbstractParametrised):
         self.astrocytes, self.trigger = astrocytes, trigger
 
     def __check_init__(self) -> None:
-        if self.astrocytes is not None and len(self.astrocytes.astrocyte) != len(self.edges):
-            raise ValueError(
-                f"{self.name}: the map of astrocytes has {len(self.astrocytes.astrocyte)} entries "
-                f"for {len(self.edges)} edges: give one for each, -1 for an edge without."
-            )
         unit = self.unit
         if not isinstance(unit, AbstractSynapse):
             raise ValueError(
@@ -119,6 +114,11 @@ class Projection(AbstractParametrised):
                 f"got {type(unit).__name__}."
             )
         require_fields(self)
+        if self.astrocytes is not None and len(self.astrocytes.astrocyte) != len(self.edges):
+            raise ValueError(
+                f"{self.name}: the map of astrocytes has {len(self.astrocytes.astrocyte)} entries "
+                f"for {len(self.edges)} edges: give one for each, -1 for an edge without."
+            )
         if isinstance(self.synapse, Population) and self.synapse.size != len(self.edges):
             raise ValueError(
                 f"{self.name}: a population of {self.synapse.size} synapses for "
