@@ -32,6 +32,11 @@ import tripartite
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Ten CPU seconds and more each.
+LONG = {
+    "astrocyte_layer", "attention", "fit_a_cell", "fit_an_astrocyte", "gradients", "memory",
+    "networks", "noise", "sharp_bits", "small_circuits", "spikes", "train_a_spiking_layer",
+}  # fmt: skip
 # Indented fences are those inside tabs and admonitions.
 FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```[ ]*$", re.DOTALL | re.MULTILINE)
 
@@ -81,7 +86,16 @@ def reader_precision():
     jax.config.update("jax_enable_x64", True)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def to_run() -> list:
+    """Every page, the longest for the gate alone."""
+    marks = {ROOT / "docs" / f"{name}.md": [pytest.mark.gate] for name in LONG}
+    return [
+        pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks.get(page, []))
+        for page in PAGES
+    ]
+
+
+@pytest.mark.parametrize("page", to_run())
 @pytest.mark.usefixtures("reader_precision")
 def test_page_runs(page, monkeypatch, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
