@@ -41,7 +41,8 @@ def by_default(x):
         made = x()
     except TypeError:
         return None
-    names = [n for n in inspect.signature(x).parameters if hasattr(made, n)]
+    fields = {field.name for field in dataclasses.fields(made)}
+    names = [name for name in inspect.signature(x).parameters if name in fields]
     return {name: getattr(made, name) for name in names}
 
 

@@ -15,21 +15,25 @@ from tripartite.core import progress
 from tripartite.core.progress import Waiting, is_shown
 
 
-class Terminal(io.StringIO):
+class Terminal:
     """A stream that takes itself for a terminal, and tells when a text has been written to it."""
 
     def __init__(self, awaited=""):
-        super().__init__()
-        self.awaited, self.seen = awaited, threading.Event()
+        self.text, self.awaited, self.seen = io.StringIO(), awaited, threading.Event()
 
     def isatty(self):
         return True
 
+    def flush(self):
+        pass
+
+    def getvalue(self):
+        return self.text.getvalue()
+
     def write(self, text):
-        written = super().write(text)
         if self.awaited and self.awaited in text:
             self.seen.set()
-        return written
+        return self.text.write(text)
 
     def screen(self):
         """The line as it stands: what follows the last return to its start."""
