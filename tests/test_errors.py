@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tripartite as tp
-from tripartite import astrocytes, cells, channels, networks, stimuli
+from tripartite import astrocytes, cells, channels, layers, networks, stimuli
 from tripartite.analysis import spike_times
 from tripartite.attention.reading import Imperfections
 from tripartite.core import AbstractDynamics, parameter
@@ -373,6 +373,12 @@ UNDER_JIT = {
     "IP3Pulse": (
         lambda: astrocytes.IP3Pulse(amplitude=1.0, rise=1.0, rate=1.0, decay=1.0),
         lambda x: astrocytes.IP3Pulse(amplitude=x.amplitude, rise=1.0, rate=1.0, decay=1.0),
+    ),
+    "QIF": (cells.QIF, lambda x: cells.QIF(critical=x.critical, rest=x.rest)),
+    "EIF": (cells.EIF, lambda x: cells.EIF(threshold=x.threshold, reset=x.reset)),
+    "LIFLayer": (
+        lambda: layers.LIFLayer(jax.nn.relu),
+        lambda x: layers.LIFLayer(jax.nn.relu, decay=x.decay, threshold=x.threshold),
     ),
     "Imperfections": (Imperfections, lambda x: Imperfections(saturation=x.saturation)),
 }

@@ -3,6 +3,7 @@
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.cells.resetting import AbstractResettingCell, FiringState, RecoveringState
@@ -42,7 +43,7 @@ class QIF(AbstractResettingCell):
 
     def __check_init__(self) -> None:
         known = is_concrete(self.critical) and is_concrete(self.rest)
-        if known and bool(jnp.any(self.critical <= self.rest)):
+        if known and np.any(np.asarray(self.critical) <= np.asarray(self.rest)):
             raise ValueError(
                 f"QIF.critical must exceed QIF.rest, got {self.critical} and {self.rest} mV: it "
                 "would run away from rest."

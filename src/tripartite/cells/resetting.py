@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.cells.base import AbstractCell
@@ -84,7 +85,7 @@ class AbstractResettingCell(AbstractCell):
 def require_above_reset(owner: str, threshold: Any, reset: Any) -> None:
     """**Raises:** `ValueError` if a threshold does not exceed the reset."""
     known = is_concrete(threshold) and is_concrete(reset)
-    if known and bool(jnp.any(threshold <= reset)):
+    if known and np.any(np.asarray(threshold) <= np.asarray(reset)):
         raise ValueError(
             f"{owner}.threshold must exceed {owner}.reset, got {threshold} and {reset} mV: "
             "otherwise the cell fires on every step."

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import Parameter, parameter
@@ -85,7 +86,10 @@ def threshold_spike(v: Array, threshold: Array, surrogate: AbstractSurrogate | N
 
 def require_decay(owner: str, decay: Any) -> None:
     """**Raises:** `ValueError` for a decay per tick outside [0, 1)."""
-    if is_concrete(decay) and not bool(jnp.all((decay >= 0) & (decay < 1))):
+    if not is_concrete(decay):
+        return
+    share = np.asarray(decay)
+    if not np.all((share >= 0) & (share < 1)):
         raise ValueError(
             f"{owner}.decay must be at least 0 and below 1, got {decay}: it is exp(-dt / tau), the "
             "share of a potential that is left after a tick."
@@ -94,7 +98,7 @@ def require_decay(owner: str, decay: Any) -> None:
 
 def require_threshold(owner: str, threshold: Any) -> None:
     """**Raises:** `ValueError` for a threshold that does not exceed the reset, zero."""
-    if is_concrete(threshold) and not bool(jnp.all(threshold > 0)):
+    if is_concrete(threshold) and not np.all(np.asarray(threshold) > 0):
         raise ValueError(
             f"{owner}.threshold must exceed the reset, which is at zero, got {threshold}: "
             "otherwise a unit fires at every tick."
