@@ -24,6 +24,22 @@
 #
 # It runs in under a minute on two cores. With `FULL = True` more directions and cycles are tried.
 
+# %% [markdown]
+# On Colab, choose a GPU or a TPU under *Runtime* and upload this repository as the folder
+# `tripartite`: the next cell installs it with the JAX for that machine. Elsewhere it does nothing.
+
+# %%
+import os
+import shutil
+import subprocess
+import sys
+
+if "COLAB_RELEASE_TAG" in os.environ:
+    tpu = os.path.exists("/dev/accel0") or os.path.exists("/dev/vfio/0")
+    extra = "[tpu]" if tpu else "[cuda12]" if shutil.which("nvidia-smi") else ""
+    wanted = [f"jax{extra}", "/content/tripartite[plots]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted], check=True)
+
 # %%
 import jax
 import jax.numpy as jnp

@@ -35,8 +35,10 @@ def complaints(text: str) -> list[str]:
     if not shown or shown[0][0] != "markdown" or "you will" not in shown[0][1]:
         found.append("its first cell does not say what you will learn")
     code = [body for kind, body in shown if kind == "code"]
+    if not code or "COLAB_RELEASE_TAG" not in code.pop(0):
+        found.append("its first code cell does not install it on Colab")
     if not code or not re.search(r"^FULL = False$", code[0], re.MULTILINE):
-        found.append("no switch FULL = False in its first code cell")
+        found.append("no switch FULL = False in the code cell after that")
     if not code or not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(code[-1]))):
         found.append("its last code cell asserts nothing")
     return found
@@ -72,7 +74,7 @@ def test_notebook_runs(path, pytestconfig):
 
 
 def test_an_empty_notebook_is_not_complete():
-    assert len(complaints("# %%\nx = 1\n")) == 4
+    assert len(complaints("# %%\nx = 1\n")) == 5
 
 
 def test_a_notebook_whose_conclusion_is_wrong_fails(tmp_path):
