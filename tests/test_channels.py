@@ -54,6 +54,26 @@ def test_rates_against_the_published_formulas(name, dtype):
     np.testing.assert_allclose(constant, 1 / (opening + closing), rtol=tolerance)
 
 
+@DTYPES
+@pytest.mark.parametrize("v", [-1e5, -1e4, -1600.0, 1600.0, 1e4, 1e5])
+@pytest.mark.parametrize(
+    "rate", [Linoid(), Exponential(), Exponential(scale=-18.0), Sigmoid()], ids=lambda r: repr(r)
+)
+def test_rates_far_from_anything_physiological_are_numbers(rate, v, dtype):
+    rate, v = tp.astype(rate, dtype), jnp.asarray(v, dtype)
+    orders = (rate, jax.grad(rate), jax.grad(jax.grad(rate)))
+    assert all(np.isfinite(float(value(v))) for value in orders)
+
+
+@DTYPES
+def test_an_exponential_is_bounded_at_forty_and_exact_below(dtype):
+    x = np.array([-30.0, 0.0, 12.5, 39.5, 40.0, 41.0, 400.0])
+    # The argument is exact; the exponential of XLA is right to a few units in the last place.
+    tolerance = 8 * float(jnp.finfo(dtype).eps)
+    found = numerics.bounded_exp(jnp.asarray(x, dtype))
+    np.testing.assert_allclose(found, np.exp(np.minimum(x, 40.0)), rtol=tolerance)
+
+
 def test_the_three_rate_forms():
     v = jnp.asarray(-52.0)
     assert float(Linoid(2.0, -40.0, 6.0)(v)) == pytest.approx(2 * -2 / (1 - np.exp(2)), rel=1e-14)

@@ -256,6 +256,21 @@ def test_whole_spikes_by_a_crossing_with_a_surrogate():
     assert float(total) == 1.0 and float(slope) > 0.0
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("current", [-2000.0, 2000.0])
+def test_axons_pulled_out_of_any_range_stay_numbers(current, dtype):
+    layer = tp.astype(layers.HHLayer(dt=0.05, steps=100, gain=1.0), dtype)
+
+    def spikes(current):
+        out, state = layer(jnp.full((4, 1), current, dtype))
+        return jnp.sum(out), state
+
+    (value, state), slope = jax.value_and_grad(spikes, has_aux=True)(jnp.asarray(current, dtype))
+    # The first rates to leave float32 did so near -1,600 mV.
+    assert current > 0 or float(jnp.min(state.cell.v)) < -1600.0
+    assert all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves((value, state, slope)))
+
+
 def test_the_scan_s_body_is_lean():
     """In the compiled program, each rate, each flow and the gate is computed once a step."""
     layer = layers.HHLayer(dt=0.05, steps=3, crossing=layers.GateCrossing())

@@ -2,11 +2,10 @@
 
 import abc
 
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.numerics import linoid, logistic
+from tripartite.core.numerics import bounded_exp, linoid, logistic
 
 
 class AbstractRate(AbstractParametrised):
@@ -29,14 +28,14 @@ class Linoid(AbstractRate):
 
 
 class Exponential(AbstractRate):
-    """`rate * exp((v - midpoint) / scale)`."""
+    """`rate * exp((v - midpoint) / scale)`, the exponent at most 40 (see `bounded_exp`)."""
 
     rate: Parameter = parameter(1.0, "1/ms")
     midpoint: Parameter = parameter(-65.0, "mV")
     scale: Parameter = parameter(10.0, "mV", nonzero=True)
 
     def __call__(self, v: Array) -> Array:
-        return self.rate * jnp.exp((v - self.midpoint) / self.scale)
+        return self.rate * bounded_exp((v - self.midpoint) / self.scale)
 
 
 class Sigmoid(AbstractRate):
