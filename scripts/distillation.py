@@ -6,7 +6,6 @@ the checkpoint's own queries and keys and imitates its attention weights and wha
 in every layer, and hidden states and sentence embeddings are those to be kept.
 """
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,8 @@ from tripartite.attention.encoder import join_heads
 from tripartite.core.files import whole_file
 
 # Relative to the other terms of a loss; the embeddings are what is asked for.
-COSINE_WEIGHT, PAIRS_WEIGHT = 10.0, 100.0
+COSINE_WEIGHT, PAIRS_WEIGHT = 10.0, 1000.0
+LLOYD = 4  # moves of the centres
 
 
 class Batch(NamedTuple):
@@ -132,30 +132,73 @@ def hidden_states(maps: Any, teacher: Teacher, batch: Batch) -> tuple[Array, Arr
     return states, mean / jnp.linalg.norm(mean, axis=1, keepdims=True)
 
 
-def grown(maps: LearnedGaussian, key: Array, apart: float = 0.05) -> LearnedGaussian:
-    """Maps of twice as many neurons: each divides into two, half as strong, to its two sides.
+def placed(
+    maps: LearnedGaussian, teacher: Teacher, batches: list[Batch], key: Array
+) -> LearnedGaussian:
+    """Untrained maps whose neurons are tuned to where the checkpoint's keys are.
 
-    They lie `apart` of the spread of all weights from where it was, and are together what it was,
-    but for the square of that.
+    Centres `mu_n` by Lloyd's iteration on the keys of the batches, from keys drawn at random; one
+    width A = a of a head, `1/a^2` the mean square of a key's distance to its centre. Then
+    `psi_n(k) = exp(-a^2 |k - mu_n|^2 / 2)` and `phi_n(q) = exp(q.mu_n)`: what a query would
+    find if every key were at its centre.
     """
-
-    def both_sides(rows: Array, number: int) -> Array:
-        noise = jax.random.normal(jax.random.fold_in(key, number), rows.shape, rows.dtype)
-        step = apart * jnp.std(rows) * noise
-        return jnp.concatenate([rows + step, rows - step], axis=-2)
-
-    def where(maps: LearnedGaussian) -> tuple[Array, ...]:
-        return maps.query_weights, maps.key_weights, maps.query_bias, maps.key_bias
-
-    of_queries, of_keys, query_bias, key_bias = where(maps)
-    query_bias = query_bias - math.log(2.0)
-    divided = (
-        both_sides(of_queries, 0),
-        both_sides(of_keys, 1),
-        jnp.concatenate([query_bias, query_bias], axis=-1),
-        jnp.concatenate([key_bias, key_bias], axis=-1),
+    keys = keys_of(teacher, batches)
+    layers, heads, count, d = keys.shape
+    features = maps.query_weights.shape[2]
+    if count < features:
+        raise ValueError(f"{features} neurons need as many keys to begin from, got {count}.")
+    found = jax.lax.map(
+        lambda now: centres(now[0], features, now[1]),
+        (keys.reshape(-1, count, d), jax.random.split(key, layers * heads)),
     )
-    return eqx.tree_at(where, maps, divided)
+    mu, square = (x.reshape(layers, heads, *x.shape[1:]) for x in found)
+    height = -0.5 * square[:, :, None] * jnp.sum(mu**2, axis=-1)
+    width = jnp.sqrt(square)[:, :, None, None] * jnp.eye(d, dtype=mu.dtype)[None, None]
+    return eqx.tree_at(
+        lambda m: (m.query_weights, m.key_weights, m.key_bias, m.width),
+        maps,
+        (mu, square[:, :, None, None] * mu, height, width),
+    )
+
+
+def keys_of(teacher: Teacher, batches: list[Batch]) -> Float[Array, "layers heads tokens d"]:
+    """The keys of every head of the checkpoint, of all tokens that are no padding."""
+
+    @jax.jit
+    def keys(teacher: Teacher, batch: Batch) -> Float[Array, "layers sentences heads tokens d"]:
+        def layer(x: Array, block: Any) -> tuple[Array, Array]:
+            def sentence(x: Array, mask: Array) -> tuple[Array, Array]:
+                found = []
+
+                def attend(q: Array, k: Array, v: Array, mask: Array) -> Array:
+                    found.append(k)
+                    return softmax_weights(q, k, mask) @ v
+
+                return block(x, mask, attend), found[0]
+
+            return jax.vmap(sentence)(x, batch.mask)
+
+        return jax.lax.scan(layer, teacher.read(batch), teacher.layers)[1]
+
+    seen = [jnp.moveaxis(keys(teacher, batch), 2, 3)[:, batch.mask] for batch in batches]
+    return jnp.moveaxis(jnp.concatenate(seen, axis=1), 1, 2)
+
+
+def centres(keys: Float[Array, "tokens d"], count: int, key: Array) -> tuple[Array, Array]:
+    """Lloyd's centres, and 1 over the mean squared distance to the nearest."""
+
+    def nearest(mu: Array) -> tuple[Array, Array]:
+        squares = jnp.sum(keys**2, 1)[:, None] - 2.0 * keys @ mu.T + jnp.sum(mu**2, 1)[None, :]
+        return jnp.argmin(squares, axis=1), jnp.maximum(jnp.min(squares, axis=1), 0.0)
+
+    def move(mu: Array, _: None) -> tuple[Array, None]:
+        own = jax.nn.one_hot(nearest(mu)[0], count, dtype=keys.dtype)
+        members = jnp.sum(own, axis=0)[:, None]
+        return jnp.where(members > 0, own.T @ keys / jnp.maximum(members, 1.0), mu), None
+
+    begin = jax.random.choice(key, keys, (count,), replace=False)
+    mu, _ = jax.lax.scan(move, begin, length=LLOYD)
+    return mu, 1.0 / jnp.mean(nearest(mu)[1])
 
 
 class Progress(NamedTuple):

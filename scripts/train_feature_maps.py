@@ -1,10 +1,10 @@
 """Learns small circuits for a pretrained encoder: feature maps of every head of every layer.
 
-    python scripts/train_feature_maps.py --checkpoint DIR --features 128 --out maps.safetensors
+    python scripts/train_feature_maps.py --checkpoint DIR --features 256 --out maps.safetensors
 
 DIR holds config.json, model.safetensors and tokenizer.json of a BERT encoder. The text to train on
-is made on this machine (training_text.py); sentences are compared on a file of others. Prints what
-the training cost in CPU seconds and how near the embeddings come, and writes maps for
+is here and on the machine (training_text.py); what is compared are other sentences, of a file.
+Prints what the training cost in CPU seconds and how near the embeddings come, and writes maps for
 `tripartite.attention.load_feature_maps` and `swap_attention`. A training that was cut off goes on
 where it stopped: it is kept beside the maps, as .attention.eqx and .embedding.eqx. Needs the `text`
 extra.
@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from distillation import Batch, Teacher, attention_loss, embedding_loss, grown, train
+from distillation import Batch, Teacher, attention_loss, embedding_loss, placed, train
 from training_text import training_text
 
 from tripartite.attention import (
@@ -37,6 +37,8 @@ from tripartite.attention import (
 
 LENGTHS = (16, 32)
 TOKENS_IN_A_BATCH = 320
+# Batches whose keys tell the neurons where to begin.
+PLACED_BY = 24
 SENTENCES = Path(__file__).parent.parent / "tests" / "data" / "sentences.txt"
 
 
@@ -147,20 +149,16 @@ def layers_of(maps: Any) -> tuple[Any, ...]:
 def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float]:
     """Both stages: the maps and the CPU seconds that they cost."""
     began = time.process_time()
-    texts = training_text(options.checkpoint, encoder, options.seed)
+    texts = training_text(options.seed)
     held_out = set(read_kinds(options.sentences)[1])
     texts = [text for text in texts if text not in held_out]
     steps = options.attention_steps + options.embedding_steps
     data = batches(texts, options.checkpoint, steps, random.Random(options.seed))
-    cost = time.process_time() - began
-    print(f"{len(texts)} sentences to train on, {cost:.0f} s", flush=True)
+    print(f"{len(texts)} sentences to train on", flush=True)
     teacher = Teacher.of(encoder)
-    if options.grow:
-        layers = load_feature_maps(options.grow, jnp.float32)
-        half = jax.tree.map(lambda *leaves: jnp.stack(leaves), *layers)
-        maps = grown(half, jax.random.key(options.seed))
-    else:
-        maps = start(encoder, options.features, options.hidden, options.seed)
+    maps = start(encoder, options.features, options.hidden, options.seed)
+    maps = placed(maps, teacher, data[:PLACED_BY], jax.random.key(options.seed))
+    cost = time.process_time() - began
     for name, loss, rate, part in (
         ("attention", attention_loss, options.attention_rate, data[: options.attention_steps]),
         ("embedding", embedding_loss, options.embedding_rate, data[options.attention_steps :]),
@@ -175,12 +173,11 @@ def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--checkpoint", required=True, help="folder of a BERT encoder")
-    parser.add_argument("--features", type=int, default=128, help="hidden neurons of each head")
+    parser.add_argument("--features", type=int, default=256, help="hidden neurons of each head")
     parser.add_argument("--hidden", type=int, default=32, help="units that bend queries and keys")
-    parser.add_argument("--grow", type=Path, help="start from maps of half as many neurons")
-    parser.add_argument("--attention-steps", type=int, default=5000)
+    parser.add_argument("--attention-steps", type=int, default=7500)
     parser.add_argument("--attention-rate", type=float, default=2e-2)
-    parser.add_argument("--embedding-steps", type=int, default=1500)
+    parser.add_argument("--embedding-steps", type=int, default=2500)
     parser.add_argument("--embedding-rate", type=float, default=5e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="to compare on")
@@ -194,7 +191,6 @@ def main() -> None:
     found = results(encoder, kept, options.checkpoint, options.sentences)
     report = {
         "features": kept[0].query_weights.shape[1],
-        "grown_from": options.grow and options.grow.name,
         "hidden": options.hidden,
         "steps": [options.attention_steps, options.embedding_steps],
         "rates": [options.attention_rate, options.embedding_rate],

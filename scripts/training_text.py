@@ -1,10 +1,10 @@
-"""Text to train feature maps on, made on the machine: what is documented, and everyday sentences.
+"""Text to train feature maps on: what is documented, and sentences that the project ships.
 
-Two sources, neither of them downloaded. The docstrings of Python's standard library, its language
-reference and the docstrings of this library's own needs are English of one kind. For other kinds,
-the sentences of seed_sentences.txt are varied: one goes over into another at a word that both have,
-and words give way to their neighbours in the word embedding of the checkpoint, or to any word of
-its vocabulary.
+The docstrings of Python's standard library, its language reference and the docstrings of this
+library's own needs are English of one kind. Of other kinds are the 434 everyday sentences of
+seed_sentences.txt and the 29,000 examples of how a word is used of example_sentences.txt, which
+are WordNet's (see example_sentences.md). These are also joined: one goes over into another at a
+word that both have.
 """
 
 import ast
@@ -16,39 +16,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from pydoc_data.topics import topics
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from tokenizers import Tokenizer
-
-from tripartite.attention import BertEncoder
-
 PACKAGES = ("jax", "numpy", "equinox", "optax", "diffrax")
-SEEDS = Path(__file__).with_name("seed_sentences.txt")
-VARIANTS, NEIGHBOURS = 160, 24
+SHIPPED = ("seed_sentences.txt", "example_sentences.txt")
+# How often a sentence of each file is joined to others.
+JOINED = (8, 2)
 PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()\-\"/%]*[.?!]")
-# Words that hold a sentence together: replaced, they would leave no sentence.
-KEPT = frozenset(
+# Where two sentences that share one of these can be joined into a third.
+JOINTS = frozenset(
     re.findall(
         "[a-z]+",
         """
-        the and for are was were has had have not but you your this that with from they his her she
-        its who what when where which how why can will would could should there then than been
-        being our their them him himself one all any into over about before after until while
-        because did does nor out off down upon very just only also more most some such too may
-        might must
+        a all also an and any are as at because been before being but by can could did do does down
+        for from had has have he her him himself his how i if in into is it its just may might more
+        most must not of off on one only or our out over she should so some such than that the their
+        them then there they this to too until up upon very was we were what when where which while
+        who why will with would you your about after
         """,
     )
 )
 
-# Where two sentences that share one of these can be joined into a third.
-JOINTS = KEPT | frozenset(re.findall("[a-z]+", "a an as at by he i if in is it of on or so to we"))
+
+def training_text(seed: int) -> list[str]:
+    """Some 110,000 sentences, the same for the same seed and the same installed packages."""
+    shipped = [written(name) for name in SHIPPED]
+    draw = random.Random(seed)
+    ends = endings([sentence for sentences in shipped for sentence in sentences])
+    texts = [*documented(), *shipped[0], *shipped[1]]
+    for sentences, times in zip(shipped, JOINED, strict=True):
+        texts += [crossed(sentence, ends, draw) for sentence in sentences * times]
+    return list(dict.fromkeys(texts))
 
 
-def training_text(directory: str, encoder: BertEncoder, seed: int) -> list[str]:
-    """Some 90,000 sentences, the same for the same seed and the same installed packages."""
-    everyday = varied(SEEDS.read_text(encoding="utf-8").splitlines(), directory, encoder, seed)
-    return [*documented(), *everyday]
+def written(name: str) -> list[str]:
+    """The lines of a file beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
 
 
 def documented() -> list[str]:
@@ -87,29 +88,6 @@ def sentences(text: str) -> Iterator[str]:
                 yield sentence
 
 
-def varied(seeds: list[str], directory: str, encoder: BertEncoder, seed: int) -> list[str]:
-    """Each sentence, and variants: joined to the end of another, and words of it replaced."""
-    draw = random.Random(seed)
-    words = sorted({word for sentence in seeds for word in words_of(sentence)})
-    near, vocabulary = neighbours(words, directory, encoder)
-    ends = endings(seeds)
-
-    def replace(match: re.Match[str]) -> str:
-        word = match.group()
-        choice = near.get(word.lower())
-        if not choice or draw.random() > share:
-            return word
-        new = draw.choice(vocabulary if draw.random() < 0.15 else choice)
-        return new.capitalize() if word[0].isupper() else new
-
-    made = list(seeds)
-    for _ in range(VARIANTS):
-        for sentence in seeds:
-            share = draw.choice([0.2, 0.4, 0.7])
-            made.append(re.sub("[A-Za-z]+", replace, crossed(sentence, ends, draw)))
-    return list(dict.fromkeys(made))
-
-
 def endings(seeds: list[str]) -> dict[str, list[list[str]]]:
     """How a sentence may go on after each word that joins: the words that follow it somewhere."""
     found: dict[str, list[list[str]]] = {}
@@ -131,29 +109,3 @@ def crossed(sentence: str, ends: dict[str, list[list[str]]], draw: random.Random
         place = draw.choice(places)
         words = [*words[: place + 1], *draw.choice(ends[words[place].lower()])]
     return sentence if len(words) > 26 else " ".join(words)
-
-
-def words_of(sentence: str) -> list[str]:
-    words = (word.lower() for word in re.findall("[A-Za-z]+", sentence))
-    return [word for word in words if len(word) > 2 and word not in KEPT]
-
-
-def neighbours(
-    words: list[str], directory: str, encoder: BertEncoder
-) -> tuple[dict[str, list[str]], list[str]]:
-    """For each word that is one token, the words nearest to it in the checkpoint's embedding; and
-    all words of its vocabulary."""
-    file = str(Path(directory) / "tokenizer.json")
-    tokens = Tokenizer.from_file(file).get_vocab()
-    names = {w: n for w, n in sorted(tokens.items()) if w.isascii() and w.isalpha() and len(w) > 2}
-    rows = np.array(list(names.values()))
-    number = {word: row for row, word in enumerate(names)}
-    known = [word for word in words if word in number]
-    vectors = encoder.words.weight[rows]
-    vectors = vectors - jnp.mean(vectors, axis=0, keepdims=True)
-    vectors = vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
-    scores = vectors[np.array([number[word] for word in known])] @ vectors.T
-    nearest = np.asarray(jax.lax.top_k(scores, NEIGHBOURS + 1)[1])[:, 1:]
-    listed = list(names)
-    near = {word: [listed[i] for i in row] for word, row in zip(known, nearest, strict=True)}
-    return near, listed

@@ -95,20 +95,56 @@ def test_losses_fall_and_a_training_cut_off_goes_on_the_same(teacher, loss, tmp_
     chex.assert_trees_all_equal(again.maps, whole.maps)
 
 
-def test_divided_neurons_are_together_what_they_were():
-    maps, x = untrained(), jax.random.normal(jax.random.key(1), (2, 5, 9))
-    q, k = x[..., : CONFIG["hidden_size"] // HEADS]
+def without_bends():
+    keys = jax.random.split(jax.random.key(0), (LAYERS, HEADS))
+    d_head = CONFIG["hidden_size"] // HEADS
+    return jax.vmap(jax.vmap(lambda key: LearnedGaussian(d_head, 6, key=key)))(keys)
 
-    def kernel(maps):
-        one = jax.tree.map(lambda x: x[0, 0], maps)
-        return np.asarray(jnp.exp(one.log_queries(q, k)) @ jnp.exp(one.log_keys(k)).T)
 
-    def change(apart):
-        twice = distillation.grown(maps, jax.random.key(2), apart)
-        assert twice.query_weights.shape[2] == 2 * maps.query_weights.shape[2]
-        return np.max(np.abs(kernel(twice) / kernel(maps) - 1.0))
+def test_neurons_begin_where_keys_are(encoder, teacher):
+    batches = [batch_of(0), batch_of(1)]
+    maps = distillation.placed(without_bends(), teacher, batches, jax.random.key(3))
+    keys = np.asarray(distillation.keys_of(teacher, batches))
+    shown = sum(int(np.sum(batch.mask)) for batch in batches)
+    assert keys.shape == (LAYERS, HEADS, shown, CONFIG["hidden_size"] // HEADS)
+    # Of the first sentence, layer by layer, as the encoder itself computes them.
+    own, batch = [], batches[0]
 
-    # Twice sixteen numbers of the order of 1, added up: some ten roundings.
-    assert change(0.0) < 1e-14
-    # Each pair is a cosh of what lies between its two, less 1: of second order, the fourth next.
-    assert 3.9 < change(0.02) / change(0.01) < 4.1
+    def attend(q, k, v, mask):
+        own.append(k)
+        return distillation.softmax_weights(q, k, mask) @ v
+
+    x = teacher.read(batch)[0]
+    for layer in encoder.layers:
+        x = layer(x, batch.mask[0], attend)
+    # 36 units in two layers, in another order: some hundred roundings of numbers near 1.
+    np.testing.assert_allclose(keys[:, :, : len(x)], np.stack(own), atol=1e-12)
+    q = np.random.default_rng(2).normal(size=keys.shape)
+    for at in np.ndindex(LAYERS, HEADS):
+        one, k = jax.tree.map(lambda leaf, at=at: leaf[at], maps), keys[at]
+        mu = np.asarray(one.query_weights)
+        apart = np.sum((k[:, None] - mu[None]) ** 2, axis=-1)
+        square = 1.0 / np.mean(np.min(apart, axis=1))
+        of_keys = np.asarray(one.log_keys(jnp.asarray(k)))
+        np.testing.assert_allclose(of_keys, -0.5 * square * apart, rtol=1e-9, atol=1e-9)
+        of_queries = np.asarray(one.log_queries(jnp.asarray(q[at]), jnp.asarray(k)))
+        np.testing.assert_allclose(of_queries, q[at] @ mu.T, atol=1e-12)
+
+
+def test_centres_move_to_the_middle_of_their_keys():
+    middles = 10.0 * np.eye(4)
+    keys = jnp.asarray(np.concatenate([middles + 0.1 * sign for sign in (-1, 1)]))
+    # From any four keys, each of another pair, the middles of pairs are reached in one move.
+    seeds = jax.random.split(jax.random.key(0), 40)
+    found, widths = jax.jit(jax.vmap(lambda key: distillation.centres(keys, 4, key)))(seeds)
+    reached = [np.allclose(np.sort(mu, axis=0), np.sort(middles, axis=0)) for mu in found]
+    assert any(reached)
+    # 0.1 to all four sides: a mean square of 0.04.
+    np.testing.assert_allclose(widths[reached.index(True)], 1.0 / 0.04, rtol=1e-9)
+
+
+def test_too_few_keys_to_begin_from(teacher):
+    maps = untrained()
+    with pytest.raises(ValueError, match="16 neurons need as many keys to begin from, got 15"):
+        few = distillation.Batch(*(x[:3] for x in batch_of(0)))
+        distillation.placed(maps, teacher, [few], jax.random.key(0))

@@ -2,6 +2,7 @@
 
 import collections
 import importlib.util
+import random
 import re
 from pathlib import Path
 
@@ -54,21 +55,37 @@ def test_sentences_compared_are_many_and_of_several_kinds():
     assert len(kinds) == len(set(kinds)) >= 8
 
 
-def test_no_seed_is_near_a_sentence_compared():
+def test_nothing_shipped_is_near_a_sentence_compared():
     _, sentences = compared()
-    seeds = (ROOT / "scripts" / "seed_sentences.txt").read_text(encoding="utf-8").splitlines()
-    assert len(seeds) > 200
-    assert near(sentences, seeds) == []
+    text = script("training_text")
+    shipped = [sentence for name in text.SHIPPED for sentence in text.written(name)]
+    assert len(shipped) == len(set(shipped)) > 29_000
+    assert near(sentences, shipped) == []
     # The search finds what is there: a sentence with one word changed.
     assert near(sentences, [sentences[0].replace("Where", "And where")]) == [sentences[0]]
 
 
 @pytest.mark.slow
-def test_nothing_documented_is_near_a_sentence_compared():
-    pytest.importorskip("tokenizers")
-    documented = script("training_text").documented()
-    assert len(documented) > 10_000
-    assert near(compared()[1], documented) == []
+def test_nothing_trained_on_is_near_a_sentence_compared():
+    texts = script("training_text").training_text(0)
+    assert len(texts) > 80_000
+    assert near(compared()[1], texts) == []
+
+
+def test_joined_sentences_go_over_at_a_word_that_both_have():
+    text = script("training_text")
+    sentences = ["The cat sat on the mat.", "We live on a hill."]
+    ends = text.endings(sentences)
+    assert ends == {
+        "the": [["cat", "sat", "on", "the", "mat."], ["mat."]],
+        "on": [["the", "mat."], ["a", "hill."]],
+        "we": [["live", "on", "a", "hill."]],
+        "a": [["hill."]],
+    }
+    draw = random.Random(0)
+    made = {text.crossed(sentences[1], ends, draw) for _ in range(50)}
+    assert {"We live on the mat.", "We live on a hill."} <= made
+    assert all(sentence.startswith("We ") for sentence in made)
 
 
 def test_sentences_of_a_text():
