@@ -259,12 +259,12 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
     assert eqx.tree_equal(second.learner, whole.learner)
 
 
-def made_up(actor, seed, returns, task="single", scale=1.0):
+def made_up(actor, seed, returns, task="single", scale=1.0, slip=False):
     curve = [
         {"steps": 1000 * (i + 1), "returns": four, "reward": 7.25, "training_reward": 0.5}
         for i, four in enumerate(returns)
     ]
-    run = {"task": task, "actor": actor, "seed": seed, "scale": scale, "slip": False}
+    run = {"task": task, "actor": actor, "seed": seed, "scale": scale, "slip": slip}
     return {"run": run, "parameters": 4242, "cpu_seconds": 30.0, "curve": curve}
 
 
@@ -278,6 +278,7 @@ def test_the_tables_are_made_of_the_runs(tmp_path):
             made_up("lif", 1, [falls, almost]),
             made_up("lif", 0, [falls, stands]),
             made_up("lif", 0, [falls, [9359.0] * 4], task="double"),
+            made_up("lif", 0, [falls, falls], slip=True),
         ],
     }
     for folder, found in files.items():
@@ -289,7 +290,10 @@ def test_the_tables_are_made_of_the_runs(tmp_path):
     # Means over two evaluations: 510 and 435, whose standard deviation is 75 / sqrt 2 = 53.
     line = "| LIF | 4,242 | 2,000, 2,000 | 2,000, never | 1,000, 850 | 472 ± 53 | 7.2, 7.2 | 30 |"
     assert line in shown and "| LIF | 4,242 | 2,000 | 2,000 | 9,359 | 4,690 | 7.2 | 30 |" in shown
-    assert shown.endswith("All runs of this page together took 3 CPU-minutes.")
+    slipped = shown.split("### The single pendulum by the released reward")[1]
+    assert "| LIF | 4,242 | 2,000 | never | 20 | 20 | 7.2 | 30 |" in slipped
+    # Three of tuning and four runs, each 30 s.
+    assert shown.endswith("All runs of this page together took 4 CPU-minutes.")
 
 
 def test_the_page_shows_the_runs_that_are_kept():
