@@ -16,8 +16,8 @@ import numpy as np
 from experiments import nets, pictures, report, training
 from tripartite import layers
 
-RATES = (1e-3, 3e-3)
-EPOCHS = {"fc": 10, "conv": 6}
+RATES = {"fc": (1e-3, 3e-3), "conv": (3e-3, 1e-2)}
+EPOCHS = {"fc": 10, "conv": 20}
 TRAIN, TEST = 800, 400
 # Of the full size: He et al.'s numbers of pictures and epochs.
 FULL_EPOCHS, FULL_TRAIN, FULL_TEST, FULL_BATCH = 40, 120_000, 20_000, 128
@@ -53,7 +53,7 @@ def tune(kind, shape, sizes, data, epochs, batch=50):
                 )["accuracy"]
             )
         )
-        for rate in RATES
+        for rate in RATES[shape]
     }
 
 

@@ -230,4 +230,4 @@ def test_every_result_has_its_command():
     assert found
     for path in found:
         assert json.loads(path.read_text())["command"].startswith("python -m experiments."), path
-    assert multitask.RATES == (1e-3, 3e-3)
+    assert multitask.RATES == {"fc": (1e-3, 3e-3), "conv": (3e-3, 1e-2)}
