@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import get_origin
 
 import equinox as eqx
 import jax
@@ -9,28 +10,55 @@ import jax.numpy as jnp
 import numpy as np
 
 import tripartite as tp
+from nonsense_uses import USES
 
-PARTS = (
-    "analysis", "astrocytes", "attention", "cells", "channels", "fit", "io", "layers", "memory",
-    "networks", "plots", "scale", "solvers", "stimuli", "synapses", "testing",
-)  # fmt: skip
+# Of these no argument can be nonsense that a user gives: each with its reason.
+_RETURNED = "the library makes it, and hands it out"
+_INNER = "called by the library alone, with what a solve is made of"
+UNTOLD = {
+    "core.Parameter": "a type, for annotations",
+    "solvers.is_mapped": "asks of any tree whether it holds traced values",
+    "layers.parameter_count": "counts in any tree",
+    "layers.trainable": "marks the arrays of any tree",
+    "memory.log_cosh": "a function of arrays like those of jax.numpy, with JAX's own errors",
+    **dict.fromkeys(
+        (
+            "core.ParameterInfo", "fit.FitError", "fit.Packing", "proofs.Certificate",
+            "proofs.Check", "testing.GradientReport", "testing.GradientRow", "testing.Report",
+        ),
+        _RETURNED,
+    ),
+    **dict.fromkeys(
+        (
+            "core.as_cleft", "core.as_membrane", "core.chosen", "core.is_declared",
+            "core.no_spikes", "core.parameters_of", "core.part_name", "core.prefix_leaves",
+            "proofs.format_bound", "proofs.format_measured", "proofs.verdict",
+            "solvers.padded_field", "solvers.products_reached", "solvers.scanned",
+            "solvers.spikes_of", "solvers.without_idle_midpoint",
+        ),
+        _INNER,
+    ),
+}  # fmt: skip
 
 
 def public():
-    """`module.name` of each public callable that is not abstract, a state or an alias of types."""
-    for part in PARTS:
-        module = getattr(tp, part)
+    """`module.name` of each public callable: no abstract class, NamedTuple or alias of types."""
+    everything = {name: getattr(tp, name) for name in tp.__all__}
+    modules = {name: x for name, x in everything.items() if inspect.ismodule(x)}
+    seen = set()
+    for part, module in {"": tp, **modules}.items():
         names = getattr(module, "__all__", None) or [
             name for name, x in vars(module).items()
             if getattr(x, "__module__", "") == module.__name__ and not name.startswith("_")
         ]  # fmt: skip
         for name in names:
             x = getattr(module, name)
-            if not (inspect.isclass(x) or inspect.isfunction(x)) or inspect.isabstract(x):
+            plain = inspect.isclass(x) and (issubclass(x, tuple) or inspect.isabstract(x))
+            if not callable(x) or plain or name.startswith("Abstract") or get_origin(x) is not None:
                 continue
-            if isinstance(x, type) and issubclass(x, tuple):
-                continue
-            yield f"{part}.{name}", x
+            if id(x) not in seen:
+                yield f"{part}.{name}".lstrip("."), x
+            seen.add(id(x))
 
 
 def by_default(x):
@@ -64,15 +92,7 @@ LINEAR = eqx.nn.Linear(3, 4, key=KEY)
 PROJECTION = nets.Projection("cells", "cells", syn.Exponential(), EDGES)
 
 # What has no default of a callable; what has is added.
-REQUIRED = {
-    "analysis.crossings": {"model": SQUID, "t1": 1.0},
-    "analysis.eigenvalues": {"model": SQUID, "y": SQUID.init()},
-    "analysis.f_i_curve": {"model": SQUID, "currents": [5.0], "t1": 2.0, "dt": 0.1},
-    "analysis.jacobian": {"model": SQUID, "y": SQUID.init()},
-    "analysis.phase_plane": {"model": tp.cells.FitzHughNagumo(), "x": (-1.0, 1.0), "y": (0.0, 1.0)},
-    "analysis.spike_mask": {"v": TRACE, "threshold": 0.0},
-    "analysis.spike_times": {"ts": TIMES, "v": TRACE},
-    "analysis.steady_state": {"model": SQUID},
+REQUIRED = USES | {
     "astrocytes.AstrocyteNetwork": {
         "astrocyte": GLIA, "coupling": ast.LinearCoupling(), "junctions": ast.ring(3), "count": 3,
     },
@@ -82,27 +102,36 @@ REQUIRED = {
     "astrocytes.IP3Pulse": {"amplitude": 0.8, "rise": 20.0, "rate": 0.1, "decay": 500.0},
     "astrocytes.Transients": {"jump": 1.0, "times": TWO_TIMES},
     "astrocytes.SpikeArrivals": {"times": TWO_TIMES, "dt": 0.1},
+    "astrocytes.Drive": dict.fromkeys(("glutamate", "coupling", "bias", "spikes"), STEP),
+    "astrocytes.PumpedMembrane": {
+        "pump": ast.SodiumPotassiumPump(), "rectifier": None, "voltage": -80.0,
+    },
+    "astrocytes.as_drive": {"u": 1.0, "like": TRACE},
+    "astrocytes.balanced": {
+        "membrane": ast.PumpedMembrane(ast.SodiumPotassiumPump(), None, -80.0), "rest": (1e5, 1e4, 3e3, 1e5),
+    },
+    "astrocytes.exchange": {
+        "coupling": ast.LinearCoupling(), "junctions": ast.ring(3), "ip3": SQUARE[0],
+    },
     "astrocytes.ring": {"count": 4},
-    "attention.AstrocyteAttention": {"num_heads": 2, "query_size": 4, "key": KEY},
-    "attention.AttentionCircuit": {"neurons": 3, "processes": 4},
-    "attention.CircuitHeads": {"features": ELU},
-    "attention.GaussHermite": {"nodes": 2, "dimension": 3},
-    "attention.Taylor": {"degree": 2},
+    "channels.influx_into_shell": {"depth": 1.0},
+    "channels.permeability_current": {"permeability": 1.0},
+    "channels.q10": {"temperature": 20.0, "reference": 6.3},
+    "channels.thermal_voltage": {"temperature": 20.0},
+    "layers.multiply_accumulates": {"fn": jnp.sin},
     **{
-        f"attention.{name}": SIZES
-        for name in (
-            "Hyperbolic", "LearnedExponential", "LearnedGaussian", "PositiveRandom",
-            "Trigonometric",
-        )
+        f"memory.{name}": {"patterns": SQUARE, "state": SQUARE[0], "function": jnp.square}
+        for name in ("dense_gaps", "dense_update")
     },
-    **{
-        f"attention.{name}": {"features": ELU, "q": SQUARE, "k": SQUARE, "v": SQUARE}
-        for name in ("linear_attention", "fixed_point")
+    "memory.memories_mixed": {"weights": SQUARE[0]},
+    "memory.one_step_bound": {"patterns": SQUARE, "state": SQUARE[0], "index": 0, "beta": 1.0},
+    "memory.retrieve": {"memory": tp.memory.TwoLayerMemory(SQUARE), "cue": SQUARE[0]},
+    "stimuli.Parts": {"parts": {"cells": STEP}},
+    "stimuli.as_stimulus": {"stimulus": 1.0, "dtype": float},
+    "synapses.SpikeTrain": {
+        **dict.fromkeys(("v_pre", "v_post", "modulation", "rate", "post_rate"), STEP),
+        "spikes": TRACE, "post_spikes": TRACE, "spacing": 0.1,
     },
-    "attention.linear_time": {
-        "features": ELU, "q": SQUARE[:, None], "k": SQUARE[:, None], "v": SQUARE[:, None],
-    },
-    "attention.softmax_attention": {"q": SQUARE, "k": SQUARE, "v": SQUARE},
     "cells.TVLIF": {"cell": SQUID},
     "cells.DerivativeTVLIF": {"cell": SQUID},
     "cells.ConductanceCell": {"channels": (LEAK,)},
@@ -131,17 +160,7 @@ REQUIRED = {
     "channels.RateTime": {"first": ch.Exponential(), "second": ch.Exponential()},
     "channels.GateNoiseChannel": {"channel": ch.Sodium(), "count": 100.0},
     "channels.MarkovChannel": {"channel": ch.Sodium(), "count": 100.0},
-    "fit.Interval": {"low": 0.0, "high": 1.0},
     "fit.Simplex": {},
-    "fit.crossing_times": {"ts": TIMES, "v": TRACE},
-    "fit.features": {"ts": TIMES, "v": TRACE},
-    "fit.spike_count": {"v": TRACE},
-    "fit.soft_dtw": {"x": TRACE, "y": TRACE},
-    "fit.van_rossum": {"a": TWO_TIMES, "b": TWO_TIMES, "tau": 10.0},
-    "fit.victor_purpura": {"a": TWO_TIMES, "b": TWO_TIMES, "cost": 0.1},
-    "fit.mean_square": {"trace": TRACE, "recorded": TRACE},
-    "fit.residuals": {"trace": TRACE, "recorded": TRACE},
-    "fit.pack": {"model": SQUID},
     "layers.DANNLayer": {"inputs": 3, "outputs": 4, "key": KEY},
     "layers.DaleRecurrent": {"inputs": 3, "units": 4, "key": KEY},
     "layers.ReleaseHHLayer": {"synapse": LINEAR, "units": (4,), "key": KEY},
@@ -183,8 +202,6 @@ REQUIRED = {
     "networks.population": {"make": tp.cells.LIF, "n": 3},
     "networks.ring": {"n": 5},
     "networks.small_world": {"n": 8, "neighbours": 2, "p": 0.1, "key": KEY},
-    "scale.mesh": {},
-    "solvers.FixedSteps": {"steps": 3, "dt": 0.1},
     "stimuli.Constant": {"amplitude": 1.0},
     "stimuli.Step": {"amplitude": 1.0},
     "stimuli.PulseTrain": {"amplitude": 1.0, "width": 1.0, "period": 2.0},
@@ -202,35 +219,36 @@ REQUIRED = {
     "synapses.PlasticSynapse": {"synapse": syn.Exponential(), "rule": syn.PairSTDP()},
     "synapses.SmoothPlasticSynapse": {"synapse": SMOOTH, "rule": syn.PairSTDP()},
     "synapses.spike_train": {"times": TWO_TIMES, "t1": 6.0, "dt": 0.1},
-    "testing.check": {"model": tp.cells.LIF()},
-    "simulate": {"model": SQUID, "stimulus": STEP, "t1": 1.0, "dt": 0.1},
 }  # fmt: skip
 
 
-def examples(prefixes):
-    """Each callable of such names, and arguments that it takes: `name, callable, arguments`."""
-    for name, x in (*public(), ("simulate", tp.simulate)):
-        if not name.startswith(prefixes) or ".Abstract" in name:
+def examples(prefixes=("",)):
+    """Each callable of such names, and arguments that it takes: `name, callable, arguments`.
+
+    A public callable for which there are none raises, so that a new one is not forgotten.
+    """
+    for name, x in public():
+        if not name.startswith(prefixes) or name in UNTOLD or not inspect.signature(x).parameters:
             continue
-        found = by_default(x)
-        if found is None:
-            needed = REQUIRED.get(name)
-            known = inspect.signature(x).parameters.values()
-            if needed is None and any(
-                p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-                for p in known
-            ):
-                continue
-            found = dict(needed or {})
-            for p in known:
-                if p.default is not p.empty and repr(p.default) != "<factory>":
-                    found.setdefault(p.name, p.default)
-            if isinstance(x, type) and issubclass(x, eqx.Module):
-                made = x(**found)
-                found |= {
-                    f.name: getattr(made, f.name)
-                    for f in dataclasses.fields(x)
-                    if f.name in inspect.signature(x).parameters and f.name not in found
-                }
-        if found:
-            yield name, x, found
+        yield name, x, by_default(x) or required(name, x)
+
+
+def required(name, x):
+    """The arguments that are listed, and the defaults of the others."""
+    found = dict(REQUIRED.get(name, {}))
+    for p in inspect.signature(x).parameters.values():
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            continue
+        if p.default is not p.empty and repr(p.default) != "<factory>":
+            found.setdefault(p.name, p.default)
+        assert p.name in found or repr(p.default) == "<factory>", (
+            f"give {name} an example of {p.name} in tests/nonsense.py or tests/nonsense_uses.py"
+        )
+    if isinstance(x, type) and issubclass(x, eqx.Module):
+        made = x(**found)
+        found |= {
+            f.name: getattr(made, f.name)
+            for f in dataclasses.fields(x)
+            if f.name in inspect.signature(x).parameters and f.name not in found
+        }
+    return found

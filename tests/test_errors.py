@@ -165,8 +165,8 @@ STIMULI = {
 SOLVING = {
     "t1 = t0": (lambda: solve(t0=1.0), "t1 must be after t0, got t0 = 1.0 ms and t1 = 1.0 ms."),
     "t1 < t0": (lambda: solve(t1=-1.0), "t1 must be after t0"),
-    "t1 infinite": (lambda: solve(t1=np.inf), "t1 must be a finite number in ms, got inf."),
-    "t1 text": (lambda: solve(t1="10"), "t1 must be a finite number in ms, got '10'."),
+    "t1 infinite": (lambda: solve(t1=np.inf), "t1 must be a finite number, got inf."),
+    "t1 text": (lambda: solve(t1="10"), "t1 must be a finite number, got '10'."),
     "t1 traced": (
         lambda: jax.jit(lambda t: solve(t1=t).ys)(1.0),
         "t1 must be a number known before tracing, got a traced value: it fixes the number of "
@@ -174,7 +174,7 @@ SOLVING = {
     ),
     "dt 0": (lambda: solve(dt=0), "dt must be positive, got 0.0 ms."),
     "dt negative": (lambda: solve(dt=-0.1), "dt must be positive, got -0.1 ms."),
-    "dt NaN": (lambda: solve(dt=np.nan), "dt must be a finite number in ms, got nan."),
+    "dt NaN": (lambda: solve(dt=np.nan), "dt must be a finite number or None, got nan."),
     "dt below float32's spacing": (
         lambda: solve(tp.astype(SQUID, jnp.float32), t0=9_999.0, t1=1e4, dt=0.001),
         "dt = 0.001 ms is below the spacing of float32 numbers at 10000.0 ms, 0.000977 ms: take "
@@ -208,7 +208,10 @@ SOLVING = {
         "SymmetricExponential needs a drive and a decay, which Cubic does not give: implement "
         "`relax` (inherit from AbstractRelaxation), or choose a solver for plain vector fields",
     ),
-    "no model": (lambda: solve("cell"), "simulate needs a model (an AbstractDynamics), got str"),
+    "no model": (
+        lambda: solve("cell"),
+        "model must be an AbstractDynamics, such as cells.HodgkinHuxley(), got 'cell'.",
+    ),
     "unknown record": (
         lambda: solve(record="voltage"),
         'record must be None (the model\'s own ports), "state", a function of the state or a '
@@ -297,7 +300,7 @@ READING = {
     ),
     "a summary of no model": (
         lambda: tp.summary(3),
-        "summary needs a model (an AbstractDynamics), got int.",
+        "model must be an AbstractDynamics, such as cells.HodgkinHuxley(), got 3.",
     ),
 }
 

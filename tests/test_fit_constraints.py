@@ -265,7 +265,7 @@ CELL = tp.cells.HodgkinHuxley()
             "weights = [-1. -1.] cannot be reached from the reference [ 1. -3.] under Sign",
         ),
         (lambda: fit.Interval(1.0, 1.0), "Interval needs low < high"),
-        (lambda: fit.Positive(spread=1.0), "a finite factor above 1, got 1.0"),
+        (lambda: fit.Positive(spread=1.0), "a factor above 1, got 1.0"),
         (lambda: fit.Sign(2), "Sign.sign must be 1, -1 or None, got 2"),
         (lambda: fit.Free(0.0), "Free.scale must be positive"),
         (lambda: fit.Simplex(-1.0), "Simplex.total must be positive"),

@@ -28,8 +28,11 @@ def test_mean_square_is_a_mean_square_over_the_noise():
     [
         (lambda: fit.mean_square(jnp.ones(3), np.ones(4)), "the trace's shape, (3,), got (4,)"),
         (lambda: fit.mean_square(jnp.ones(3), {"v": np.ones(3)}), "the trace's structure"),
-        (lambda: fit.mean_square(jnp.ones(2), np.array([1.0, np.nan])), "recording must be finite"),
-        (lambda: fit.mean_square(jnp.ones(2), np.ones(2), 0.0), "noise must be positive, got 0.0"),
+        (lambda: fit.mean_square(jnp.ones(2), np.array([1.0, np.nan])), "recorded must be finite"),
+        (
+            lambda: fit.mean_square(jnp.ones(2), np.ones(2), 0.0),
+            "positive and finite, got 0.0",
+        ),
         (
             lambda: fit.mean_square({"v": jnp.ones(2)}, {"v": np.ones(2)}, {"ca": 1.0}),
             "noise must be one number or have the trace's structure",

@@ -94,7 +94,7 @@ MISTAKES = {
         projection(astrocytes=networks.Ensheathed("a", [0] * 4)), glia=astrocytes.GChI()
     ),
     # Couplings
-    "needs a synapses.GapJunction or an astrocytes.AbstractCoupling": lambda: coupling(
+    "junction must be a GapJunction or an AbstractCoupling, got": lambda: coupling(
         PLAIN, ([0], [1])
     ),
     r"weights of shape \(2,\) for 1 junctions: give one number": lambda: coupling(

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
+from tripartite.core.arguments import checked
+
 # Forward mode costs a solve for each number, reverse mode two to ten for all of them.
 _FORWARD = 2
 
@@ -24,6 +26,7 @@ class Gradient(NamedTuple):
     mode: str
 
 
+@checked
 def value_and_gradient(
     loss: Callable[[Any], Array], at: PyTree[Any], where: Callable[[Any], Any] | None = None
 ) -> Gradient:

@@ -84,6 +84,10 @@ def fixed(
     if adjoint is None and is_mapped((model, stimulus, y0, key)):
         adjoint = GRADIENTS[0]
     if not isinstance(adjoint, diffrax.AbstractAdjoint):
+        if adjoint not in (None, *GRADIENTS):
+            raise ValueError(
+                f"adjoint must be one of {GRADIENTS}, a diffrax adjoint or None, got {adjoint!r}."
+            )
         adjoint = FixedSteps(steps, dt, adjoint)
     gradient = type(adjoint).__name__
     if isinstance(adjoint, FixedSteps):

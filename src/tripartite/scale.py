@@ -9,10 +9,12 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from tripartite.core import AbstractDynamics
+from tripartite.core.arguments import checked
 
 AXIS = "units"
 
 
+@checked
 def mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A line of devices for `shard`: by default all there are, of every process.
 
@@ -27,6 +29,7 @@ def mesh(devices: Sequence[Any] | None = None) -> Mesh:
     return jax.make_mesh((len(found),), (AXIS,), axis_types=(AxisType.Auto,), devices=found)
 
 
+@checked
 def shard(tree: PyTree, mesh: Mesh) -> PyTree:
     """Divides every array of `tree` along its first axis over the devices; the rest is copied.
 

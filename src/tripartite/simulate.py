@@ -11,6 +11,7 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from tripartite import checkpointed, planning
 from tripartite.core import AbstractDynamics, part_name
+from tripartite.core.arguments import checked
 from tripartite.core.errors import concrete_float, is_concrete, require_finite
 from tripartite.core.files import Location
 from tripartite.core.progress import Waiting
@@ -37,6 +38,7 @@ class _Probe(eqx.Module):
         return {name: function(y) for name, function in self.functions}
 
 
+@checked
 def simulate(
     model: AbstractDynamics,
     stimulus: Any = None,
@@ -167,13 +169,8 @@ def _solved(
     return diffrax.diffeqsolve(**call, saveat=saveat)
 
 
-def _ready(model: Any, dt: float | None, *, mapped: bool) -> AbstractDynamics:
-    """The model as this solve needs it. **Raises:** `ValueError` for anything else."""
-    if not isinstance(model, AbstractDynamics):
-        raise ValueError(
-            f"simulate needs a model (an AbstractDynamics), got {type(model).__name__}: make one, "
-            "for example cells.HodgkinHuxley()."
-        )
+def _ready(model: AbstractDynamics, dt: float | None, *, mapped: bool) -> AbstractDynamics:
+    """The model as this solve needs it."""
     model = model.mapped() if mapped else model
     return model.at_step(None if dt is None else concrete_float("dt", dt))
 

@@ -12,15 +12,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from tripartite.core.arguments import checked, require, require_fields
 from tripartite.core.errors import (
     as_numbers,
     concrete_float,
     is_concrete,
-    require_fields,
     require_finite,
-    require_kind,
     require_numbers,
 )
 from tripartite.core.parameters import Parameter, signal
@@ -267,7 +267,8 @@ class Parts(AbstractStimulus):
         return all(part.flat() for part in self.parts.values())
 
 
-def as_stimulus(stimulus: Any, dtype: Any) -> AbstractStimulus:
+@checked
+def as_stimulus(stimulus: Any, dtype: DTypeLike) -> AbstractStimulus:
     """A number becomes a `Constant`, nothing becomes silence, a stimulus stays what it is.
 
     A dictionary of these becomes `Parts`.
@@ -319,7 +320,7 @@ def ornstein_uhlenbeck(
             raise ValueError(f"{name} must be positive, got {value} ms.")
     if concrete_float("std", std) < 0:
         raise ValueError(f"std must not be negative, got {std}.")
-    require_kind("shape", shape, tuple)
+    require("shape", shape, tuple)
     require_finite("mean", as_numbers("mean", mean), "give a number")
     length = max(2, math.ceil(t1 / spacing) + 1)
     normal = jax.random.normal(key, (length, *shape))

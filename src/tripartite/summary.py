@@ -10,6 +10,7 @@ import jax.core
 import numpy as np
 
 from tripartite.core import AbstractDynamics, ParameterInfo, parameters_of, prefix_leaves
+from tripartite.core.arguments import checked
 
 
 def walk_parameters(
@@ -41,6 +42,7 @@ def walk_parameters(
             yield from walk_parameters(value, f"{path}{label}.", source)
 
 
+@checked
 def summary(model: AbstractDynamics) -> str:
     """A table of parameters (value, unit, source, trainable) and of states (start, unit, block).
 
@@ -50,10 +52,6 @@ def summary(model: AbstractDynamics) -> str:
 
     **Raises:** `ValueError` if `model` is not a dynamics.
     """
-    if not isinstance(model, AbstractDynamics):
-        raise ValueError(
-            f"summary needs a model (an AbstractDynamics), got {type(model).__name__}."
-        )
     rows = [("parameter", "value", "unit", "trainable", "source")]
     for path, info, value in walk_parameters(model):
         rows.append(

@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.analysis.equilibria import moving, slope_of, steady_state
 from tripartite.core import AbstractDynamics
+from tripartite.core.arguments import checked
 
 Along = Callable[[Array], tuple[AbstractDynamics, Any]]
 
@@ -38,6 +39,7 @@ class Branch(NamedTuple):
     folds: tuple[SpecialPoint, ...]
 
 
+@checked
 def follow_equilibria(
     along: Along,
     start: float,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractDynamics, Events, Parameter, Spikes, parameter
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.simulate import simulate
 
@@ -52,6 +53,7 @@ class _Watched(AbstractDynamics):
         return self.model.ports(y)["v"]
 
 
+@checked
 def crossings(
     model: AbstractDynamics,
     stimulus: Any = None,

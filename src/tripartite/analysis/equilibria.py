@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Complex, Float, PyTree
 
 from tripartite.core import AbstractDynamics, prefix_leaves
+from tripartite.core.arguments import checked
 
 
 def moving(model: AbstractDynamics, y: PyTree[Array]) -> tuple[Array, Callable[[Array], Any]]:
@@ -40,9 +41,10 @@ def slope_of(
     return flat, slope, back
 
 
+@checked
 def steady_state(
     model: AbstractDynamics,
-    u: Any = None,
+    u: PyTree[Array] | None = None,
     *,
     y0: PyTree[Array] | None = None,
     tolerance: float | None = None,
@@ -64,16 +66,18 @@ def steady_state(
     return back(solution.value)
 
 
+@checked
 def jacobian(
-    model: AbstractDynamics, y: PyTree[Array], u: Any = None
+    model: AbstractDynamics, y: PyTree[Array], u: PyTree[Array] | None = None
 ) -> Float[Array, "states states"]:
     """The Jacobian of the vector field in the integrated states, by forward mode (1/ms)."""
     flat, slope, _ = slope_of(model, y, u)
     return jax.jacfwd(slope)(flat)
 
 
+@checked
 def eigenvalues(
-    model: AbstractDynamics, y: PyTree[Array], u: Any = None
+    model: AbstractDynamics, y: PyTree[Array], u: PyTree[Array] | None = None
 ) -> Complex[Array, " states"]:
     """The eigenvalues of the Jacobian at `y` (1/ms), the one with the largest real part first.
 

@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from tripartite.core import part_name
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 
 
@@ -26,6 +27,7 @@ class FisherInformation(NamedTuple):
     standard_errors: PyTree[Array]
 
 
+@checked
 def fisher_information(
     trace: Callable[[Any], PyTree[Array]], parameters: PyTree[Array], noise: PyTree[Any]
 ) -> FisherInformation:

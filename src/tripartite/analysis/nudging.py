@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Parameter, Relaxation, parameter
+from tripartite.core.arguments import require_fields
 from tripartite.core.errors import is_concrete
 
 
@@ -40,15 +41,11 @@ class Nudged(AbstractRelaxation):
 
     model: AbstractRelaxation
     where: Callable[[Any], Any] = eqx.field(static=True)
-    recorded: Any
+    recorded: Callable[[Array], Any]
     rate: Parameter = parameter(None, "1/ms", trainable=False)
 
     def __check_init__(self) -> None:
-        if not isinstance(self.model, AbstractRelaxation):
-            raise ValueError(
-                f"Nudged needs a model with a drive and a decay (an AbstractRelaxation), got "
-                f"{type(self.model).__name__}."
-            )
+        require_fields(self)
         if is_concrete(self.rate) and np.any(np.asarray(self.rate) < 0):
             raise ValueError(
                 f"Nudged.rate must not be negative, got {self.rate} /ms: it would push away."

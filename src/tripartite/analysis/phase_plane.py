@@ -1,6 +1,7 @@
 """The flow in the plane of two states, with the others held."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.analysis.equilibria import slope_of
 from tripartite.core import AbstractDynamics
+from tripartite.core.arguments import checked
 
 
 class PhasePlane(NamedTuple):
@@ -24,13 +26,14 @@ class PhasePlane(NamedTuple):
     dy: np.ndarray
 
 
+@checked
 def phase_plane(
     model: AbstractDynamics,
-    x: tuple[float, float],
-    y: tuple[float, float],
+    x: Sequence[float],
+    y: Sequence[float],
     *,
-    states: tuple[int, int] = (0, 1),
-    u: Any = None,
+    states: Sequence[int] = (0, 1),
+    u: PyTree[Array] | None = None,
     at: PyTree[Array] | None = None,
     points: int = 101,
 ) -> PhasePlane:
@@ -42,15 +45,21 @@ def phase_plane(
     - `states`: which of the integrated states, counted in the order of `tripartite.summary`.
     - `u`: the input; `at`: the state whose other entries are kept (default: `model.init()`).
 
-    **Raises:** `ValueError` if `states` names one that is not there, or the same one twice.
+    **Raises:** `ValueError` for what is no range, or if `states` names one that is not there, or
+    the same one twice.
     """
     flat, slope, _ = slope_of(model, model.init() if at is None else at, u)
-    first, second = states
-    if first == second or not all(0 <= i < flat.size for i in states):
+    if len(x) != 2 or len(y) != 2 or points < 2:
+        raise ValueError(
+            f"x and y must each be a range, (from, to), and points at least 2, got {x}, {y} and "
+            f"{points}."
+        )
+    if len(set(states)) != 2 or len(states) != 2 or not all(0 <= i < flat.size for i in states):
         raise ValueError(
             f"states must be two different numbers from 0 to {flat.size - 1}, got {states}."
         )
-    xs, ys = (jnp.linspace(*ends, points, dtype=flat.dtype) for ends in (x, y))
+    first, second = states
+    xs, ys = (jnp.linspace(ends[0], ends[1], points, dtype=flat.dtype) for ends in (x, y))
 
     def at_point(a: Array, b: Array) -> tuple[Array, Array]:
         d = slope(flat.at[first].set(a).at[second].set(b))

@@ -1,5 +1,6 @@
 """Firing rates against the current."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import diffrax
@@ -11,12 +12,14 @@ from jaxtyping import Array, PyTree
 
 from tripartite.analysis.spikes import spike_mask
 from tripartite.core import AbstractDynamics
+from tripartite.core.arguments import checked
 from tripartite.simulate import simulate
 
 
+@checked
 def f_i_curve(
     model: AbstractDynamics,
-    currents: Any,
+    currents: Array | Sequence[float],
     *,
     t1: float = 500.0,
     dt: float = 0.02,

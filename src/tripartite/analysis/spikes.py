@@ -7,7 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from tripartite.core.arguments import checked
 
+
+@checked
 @jax.jit
 def spike_mask(v: Array, *, threshold: float = 0.0, rearm: float = -20.0) -> Array:
     """Marks each sample that starts a spike: v crosses `threshold` upwards before the next one.
@@ -31,6 +34,7 @@ def spike_mask(v: Array, *, threshold: float = 0.0, rearm: float = -20.0) -> Arr
     return jnp.concatenate([fired, jnp.zeros_like(fired[:1])])
 
 
+@checked
 def spike_times(
     ts: Any, v: Any, *, threshold: float = 0.0, rearm: float = -20.0
 ) -> np.ndarray | list[Any]:

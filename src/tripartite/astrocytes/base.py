@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation
+from tripartite.core.arguments import checked
 from tripartite.core.errors import as_numbers, is_concrete
 
 
@@ -62,6 +63,7 @@ class AbstractAstrocyte(AbstractRelaxation):
         return _UNITS
 
 
+@checked
 def as_drive(
     u: Any, like: Array, plain: Literal["glutamate", "coupling"] = "glutamate"
 ) -> AstrocyteDrive:

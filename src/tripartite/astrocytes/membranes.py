@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core.arguments import checked
 from tripartite.core.numerics import hill, logistic
 from tripartite.core.units import millimolar
 
@@ -145,6 +146,7 @@ class PumpedMembrane(AbstractParametrised):
         return self.exchange * k_current, self.exchange * (na_pumped + leak)
 
 
+@checked
 def balanced(membrane: PumpedMembrane, rest: tuple[float, float, float, float]) -> PumpedMembrane:
     """The membrane with the leaks that hold it at rest, given everything else.
 

@@ -11,7 +11,8 @@ from jaxtyping import Array, Int, PyTree
 from tripartite.astrocytes.base import AbstractAstrocyte, AstrocyteDrive, as_drive
 from tripartite.astrocytes.coupling import AbstractCoupling
 from tripartite.core import AbstractRelaxation, Relaxation, has_jump
-from tripartite.core.errors import is_concrete, require_fields, whole_number
+from tripartite.core.arguments import checked, require_fields
+from tripartite.core.errors import is_concrete, whole_number
 
 
 class GapJunctions(NamedTuple):
@@ -55,6 +56,7 @@ def ring(count: int) -> GapJunctions:
     return GapJunctions(here, jnp.roll(here, -1))
 
 
+@checked
 def exchange(coupling: AbstractCoupling, junctions: GapJunctions, ip3: Array) -> Array:
     """The IP3 that flows into each cell through its junctions (uM/ms), from the IP3 of all (uM).
 

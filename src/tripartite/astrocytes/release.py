@@ -10,7 +10,8 @@ from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import AbstractParametrised, Parameter, Relaxation, has_jump, parameter
-from tripartite.core.errors import is_concrete, require_fields
+from tripartite.core.arguments import require_fields
+from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import logistic
 from tripartite.core.units import millimolar, per_second
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.astrocytes.base import AbstractAstrocyte, Hears
 from tripartite.core import Relaxation
-from tripartite.core.errors import require_fields
+from tripartite.core.arguments import require_fields
 
 
 class StochasticGate(AbstractAstrocyte):

@@ -12,6 +12,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from tripartite.attention.hub import Folder, checkpoint_folder, missing_extra
+from tripartite.core.arguments import checked
 
 _LAYOUT = (
     "A checkpoint is a folder with config.json, model.safetensors and, for reading text, "
@@ -171,6 +172,7 @@ def _finite(path: Path, name: str, tensor: np.ndarray) -> np.ndarray:
     return tensor
 
 
+@checked
 def tokenize(
     directory: Folder, texts: Sequence[str], *, max_tokens: int | None = None
 ) -> list[list[int]]:
@@ -196,6 +198,7 @@ def tokenize(
     return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
 
 
+@checked
 def token_names(directory: Folder, ids: Sequence[int]) -> list[str]:
     """What each token number stands for, as `tokenizer.json` spells it.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractRelaxation, Parameter, Relaxation, parameter
+from tripartite.core.arguments import require_fields
 from tripartite.stimuli import AbstractStimulus
 
 _APPENDIX_C = "arXiv 2311.08135v2, appendix C"
@@ -93,6 +94,7 @@ class AttentionCircuit(AbstractRelaxation):
 
     # Equinox runs this beside the check of the parameters, which it does not replace.
     def __check_init__(self):
+        require_fields(self)
         if self.neurons < 1 or self.processes < 1:
             raise ValueError(
                 "a circuit needs at least one neuron and one process, got "

@@ -10,6 +10,7 @@ import jax
 from jaxtyping import Array, Bool, Float
 
 from tripartite.attention.fixed_point import softmax_attention
+from tripartite.core.arguments import checked
 
 HeadArray = Float[Array, "heads tokens d_head"]
 # Of q, k, v and, where the transformer has one, the mask.
@@ -49,6 +50,7 @@ class AbstractEncoder(eqx.Module):
         """Its output with `attend` for attention."""
 
 
+@checked
 def softmax_heads(
     q: HeadArray, k: HeadArray, v: HeadArray, mask: Bool[Array, " tokens"] | None = None
 ) -> HeadArray:

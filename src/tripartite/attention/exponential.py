@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from tripartite.attention.features import AbstractPositiveFeatureMap, Rates, Tokens, require_tokens
 from tripartite.core import Parameter, parameter
+from tripartite.core.arguments import checked
 
 _PERFORMER = "Choromanski et al. 2021 (arXiv 2009.14794)"
 
@@ -69,6 +70,7 @@ class PositiveRandom(AbstractPositiveFeatureMap):
     stabilise: bool = eqx.field(static=True)
     projection: Parameter = parameter(None, "1", source=_PERFORMER, trainable=False)
 
+    @checked
     def __init__(
         self,
         features: int,
@@ -106,6 +108,7 @@ class Hyperbolic(AbstractPositiveFeatureMap):
     stabilise: bool = eqx.field(static=True)
     projection: Parameter = parameter(None, "1", source=_PERFORMER, trainable=False)
 
+    @checked
     def __init__(
         self,
         features: int,
@@ -149,6 +152,7 @@ class GaussHermite(AbstractPositiveFeatureMap):
         None, "1", source="Gauss-Hermite weights", positive=True, trainable=False
     )
 
+    @checked
     def __init__(self, nodes: int, dimension: int, *, stabilise: bool = True):
         if nodes < 1 or dimension < 1:
             raise ValueError(

@@ -9,12 +9,14 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from tripartite.attention.features import AbstractFeatureMap, Rates, require_tokens
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import quotient
 
 Mask = Bool[Array, " tokens"] | None
 
 
+@checked
 def softmax_attention(
     q: Float[Array, "queries d"],
     k: Float[Array, "tokens d"],
@@ -38,6 +40,7 @@ def softmax_attention(
     return jax.nn.softmax(scores, axis=-1) @ v
 
 
+@checked
 def linear_attention(
     features: AbstractFeatureMap,
     q: Float[Array, "queries d"],
@@ -73,6 +76,7 @@ def linear_attention(
     return quotient(weights @ v, total[:, None])
 
 
+@checked
 def fixed_point(
     features: AbstractFeatureMap,
     q: Float[Array, "queries d"],

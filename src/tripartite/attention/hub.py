@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from tripartite.core.arguments import checked
+
 Folder = str | os.PathLike[str]
 
 # The only files asked for: sizes, weights and tokens. None of them is code.
@@ -11,6 +13,7 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
+@checked
 def checkpoint_folder(checkpoint: Folder) -> Path:
     """The folder of a checkpoint, fetched from the Hub if it is not on this machine.
 

@@ -18,6 +18,7 @@ from tripartite.attention.fixed_point import (
     require_positive,
 )
 from tripartite.core import astype
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.simulate import simulate
 
@@ -56,6 +57,7 @@ class CircuitAttention(NamedTuple):
     states: Int[Array, ""]
 
 
+@checked
 def write(
     circuit: AttentionCircuit,
     keys: Float[Array, "tokens processes"],
@@ -111,6 +113,7 @@ def _write_token(
     return y, circuit.deposit(memory, y, key)
 
 
+@checked
 def read(
     circuit: AttentionCircuit,
     memory: Memory,
@@ -153,6 +156,7 @@ def _settling_time(ts: Array, x: Float[Array, "times neurons"]) -> Float[Array, 
     return ts[last_away + 1]
 
 
+@checked
 def circuit_attention(
     features: AbstractFeatureMap,
     q: Float[Array, "queries d"],

@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from tripartite.attention.checks import (
@@ -33,6 +34,7 @@ from tripartite.attention.reading import Imperfections, ReadingCircuit, reached_
 from tripartite.attention.weights import pair_weights
 from tripartite.attention.writing import reading_circuit
 from tripartite.core import AbstractParametrised, Parameter, constant, parameter
+from tripartite.core.arguments import checked
 from tripartite.simulate import simulate
 
 _APPENDIX_C = "arXiv 2311.08135v2, appendix C"
@@ -100,6 +102,7 @@ class AstrocyteAttention(AbstractParametrised):
     tau_n: Parameter = parameter(1.0, "ms", positive=True, source=_APPENDIX_C, doc="neurons")
     tau_s: Parameter = parameter(1.0, "ms", positive=True, source=_APPENDIX_C, doc="synapses")
 
+    @checked
     def __init__(
         self,
         num_heads: int,
@@ -115,7 +118,7 @@ class AstrocyteAttention(AbstractParametrised):
         use_output_bias: bool = False,
         dropout_p: float = 0.0,
         inference: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         *,
         features: AbstractFeatureMap | Sequence[AbstractFeatureMap] | None = None,
         mode: str = "fixed-point",

@@ -11,6 +11,7 @@ from tripartite.attention.features import (
     require_tokens,
 )
 from tripartite.core import AbstractParametrised, Parameter, constant, parameter
+from tripartite.core.arguments import checked
 
 
 class LearnedExponential(AbstractPositiveFeatureMap):
@@ -46,6 +47,7 @@ class LearnedExponential(AbstractPositiveFeatureMap):
     key_weights: Parameter = parameter(None, "1", doc="W of the keys")
     key_bias: Parameter = parameter(None, "1", doc="b of the keys")
 
+    @checked
     def __init__(
         self,
         dimension: int,
@@ -146,6 +148,7 @@ class LearnedGaussian(AbstractPositiveFeatureMap):
     key_bias: Parameter = parameter(None, "1", doc="c, of the keys")
     width: Parameter = parameter(None, "1", doc="A, which turns and scales the keys")
 
+    @checked
     def __init__(
         self,
         dimension: int,

@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 from tripartite.attention.features import AbstractFeatureMap, AbstractPositiveFeatureMap
 from tripartite.attention.learned import LearnedExponential, LearnedGaussian
 from tripartite.core import archive
+from tripartite.core.arguments import checked
 from tripartite.core.files import Location
 
 _KIND = "feature maps"
@@ -24,6 +25,7 @@ _CLASSES: dict[str, tuple[Callable[..., AbstractPositiveFeatureMap], dict[str, t
 }
 
 
+@checked
 def save_feature_maps(
     path: Location,
     maps: AbstractFeatureMap | Sequence[AbstractFeatureMap],
@@ -60,6 +62,7 @@ def save_feature_maps(
     archive.write(path, _KIND, {"maps": headers}, arrays)
 
 
+@checked
 def load_feature_maps(
     path: Location, dtype: DTypeLike = float
 ) -> tuple[AbstractPositiveFeatureMap, ...]:

@@ -24,6 +24,7 @@ from tripartite.attention.pieces import (
     summed_in,
     write_piece,
 )
+from tripartite.core.arguments import checked
 
 # Tokens in a piece. A causal one costs its square; a longer one saves states in a gradient.
 _CAUSAL, _WHOLE = 128, 512
@@ -33,6 +34,7 @@ Heads = Float[Array, "tokens heads d"]
 Reached = Callable[[Array], Array]
 
 
+@checked
 def linear_time(
     features: AbstractFeatureMap,
     q: Heads,

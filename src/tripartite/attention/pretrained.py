@@ -24,6 +24,7 @@ from tripartite.attention.encoder import (
     split_heads,
 )
 from tripartite.attention.hub import Folder, checkpoint_folder
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 
 # How the fields below are spelt in a checkpoint, for those that differ.
@@ -127,6 +128,7 @@ class BertEncoder(AbstractEncoder):
     norm: eqx.nn.LayerNorm
     layers: tuple[BertLayer, ...]
 
+    @checked
     def __init__(self, config: BertConfig, *, key: PRNGKeyArray):
         words, positions, types, *layers = jax.random.split(key, 3 + config.num_hidden_layers)
         width = config.hidden_size
@@ -191,6 +193,7 @@ class BertEncoder(AbstractEncoder):
         return ids
 
 
+@checked
 def load_bert(directory: Folder, dtype: DTypeLike = float) -> BertEncoder:
     """Reads a BERT checkpoint: `config.json` and `model.safetensors`.
 

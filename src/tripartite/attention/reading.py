@@ -14,6 +14,7 @@ from tripartite.core import (
     parameter,
     parameters_of,
 )
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.core.numerics import exponential_weights
 
@@ -155,6 +156,7 @@ class ReadingCircuit(AbstractRelaxation):
         return CircuitState(jnp.einsum("htnm,htm->htn", s, self.rates), s, p)
 
 
+@checked
 def reached_at(time: float, tau_n: Array, tau_s: Array, log_calcium: Array) -> Array:
     """The share of its fixed point that the ideal circuit has reached, `time` ms into a reading.
 

@@ -17,6 +17,7 @@ from jaxtyping import PRNGKeyArray
 from tripartite.attention.exponential import gaussian_projection
 from tripartite.attention.features import AbstractFeatureMap, Rates, Tokens, require_tokens
 from tripartite.core import Parameter, parameter
+from tripartite.core.arguments import checked, require_fields
 
 
 class Trigonometric(AbstractFeatureMap):
@@ -40,6 +41,7 @@ class Trigonometric(AbstractFeatureMap):
     stabilise: bool = eqx.field(static=True)
     projection: Parameter = parameter(None, "1", trainable=False)
 
+    @checked
     def __init__(
         self,
         features: int,
@@ -89,6 +91,7 @@ class Taylor(AbstractFeatureMap):
     degree: int = eqx.field(static=True)
 
     def __check_init__(self):
+        require_fields(self)
         if self.degree < 0:
             raise ValueError(f"degree must be at least 0, got {self.degree}.")
 

@@ -16,6 +16,7 @@ from tripartite.attention.checks import check_features
 from tripartite.attention.encoder import AbstractEncoder, AttentionSize, HeadArray
 from tripartite.attention.features import AbstractFeatureMap
 from tripartite.attention.linear_time import linear_time
+from tripartite.core.arguments import checked, require_fields
 
 # One for every head of every layer, or for each layer: all heads stacked, or a list of heads.
 Features = AbstractFeatureMap | Sequence[AbstractFeatureMap | Sequence[AbstractFeatureMap]]
@@ -39,6 +40,9 @@ class CircuitHeads(eqx.Module):
 
     features: AbstractFeatureMap
     per_head: bool = eqx.field(static=True, default=False)
+
+    def __check_init__(self) -> None:
+        require_fields(self)
 
     def __call__(
         self, q: HeadArray, k: HeadArray, v: HeadArray, mask: Bool[Array, " tokens"] | None = None
@@ -69,6 +73,7 @@ class AstrocyteEncoder(eqx.Module):
         return tuple(circuit.features for circuit in self.circuits)
 
 
+@checked
 def swap_attention(model: AbstractEncoder, features: Features) -> AstrocyteEncoder:
     """`model` with every attention replaced by the circuit's fixed point.
 
@@ -87,11 +92,6 @@ def swap_attention(model: AbstractEncoder, features: Features) -> AstrocyteEncod
     **Raises:** `ValueError` naming the layer if there is not an entry for each, not a map for each
     of its heads, or if one does not take queries of the size of its head.
     """
-    if not isinstance(model, AbstractEncoder):
-        raise ValueError(
-            "swap_attention takes a transformer whose attention is open (an AbstractEncoder, such "
-            f"as load_bert and load_vit return), got {type(model).__name__}."
-        )
     sizes = model.attentions
     if isinstance(features, AbstractFeatureMap):
         for number, size in enumerate(sizes):

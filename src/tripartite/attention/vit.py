@@ -25,6 +25,7 @@ from tripartite.attention.encoder import (
     split_heads,
 )
 from tripartite.attention.hub import Folder, checkpoint_folder
+from tripartite.core.arguments import checked
 
 # How the fields below are spelt in a checkpoint, for those that differ.
 _SPELLINGS = {
@@ -140,6 +141,7 @@ class ViTEncoder(AbstractEncoder):
     classifier: eqx.nn.Linear | None
     image_size: int = eqx.field(static=True)
 
+    @checked
     def __init__(self, config: ViTConfig, classes: int | None = None, *, key: PRNGKeyArray):
         first, positions, patches, last, *layers = jax.random.split(
             key, 4 + config.num_hidden_layers
@@ -196,6 +198,7 @@ class ViTEncoder(AbstractEncoder):
         return self.classifier(hidden[0])
 
 
+@checked
 def load_vit(directory: Folder, dtype: DTypeLike = float) -> ViTEncoder:
     """Reads a vision transformer in the layout of google/vit-base-patch16-224.
 

@@ -10,7 +10,7 @@ from tripartite import channels as ch
 from tripartite.cells.base import AbstractCell
 from tripartite.cells.current_noise import CurrentNoise
 from tripartite.core import Parameter, Relaxation, as_membrane, parameter
-from tripartite.core.errors import require_fields
+from tripartite.core.arguments import require_fields
 
 
 class ConductanceState(NamedTuple):

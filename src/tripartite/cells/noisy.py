@@ -9,7 +9,7 @@ from jaxtyping import Array
 from tripartite import channels as ch
 from tripartite.cells.conductance import ConductanceCell
 from tripartite.cells.current_noise import CurrentNoise
-from tripartite.core.errors import require_kind
+from tripartite.core.arguments import require
 
 
 def with_channel_noise(
@@ -30,8 +30,8 @@ def with_channel_noise(
     **Raises:** `ValueError` for a name that is not a channel of the cell, no name at all, a count
     that is not positive, or a channel that `kind` cannot take apart.
     """
-    require_kind("cell", cell, ConductanceCell)
-    require_kind("counts", counts, Mapping)
+    require("cell", cell, ConductanceCell)
+    require("counts", counts, Mapping)
     if not callable(kind):
         raise ValueError(f"kind must be a class of noisy channel, got {kind!r}.")
     names = [channel.name for channel in cell.channels]
@@ -54,5 +54,5 @@ def with_current_noise(cell: ConductanceCell, intensity: float | Array) -> Condu
 
     **Raises:** `ValueError` if the intensity is not positive.
     """
-    require_kind("cell", cell, ConductanceCell)
+    require("cell", cell, ConductanceCell)
     return dataclasses.replace(cell, noise=CurrentNoise(intensity))

@@ -7,7 +7,8 @@ from tripartite.channels.curves import Boltzmann, RisingOverRising
 from tripartite.channels.gates import AbstractGate, Gate, InstantaneousGate, RelaxingGate
 from tripartite.channels.ions import q10
 from tripartite.channels.rates import Exponential, Linoid, Sigmoid
-from tripartite.core.errors import require_kind, require_numbers
+from tripartite.core.arguments import require
+from tripartite.core.errors import require_numbers
 
 
 def l_type_gates(factor: float | Array = 1.0) -> dict[str, AbstractGate]:
@@ -25,7 +26,7 @@ def t_type_gates(
 ) -> dict[str, AbstractGate]:
     """The gates of `TTypeCalcium`, s^2 u, for a `NernstChannel` or a `GHKChannel`."""
     require_numbers(shift=shift)
-    require_kind("misprint", misprint, bool)
+    require("misprint", misprint, bool)
     if factor is None:
         factor = 3.7 if misprint else q10(36.0, 24.0)
     time = RisingOverRising(rise=-113.2 - shift, fall=-84.0 - shift, joined=misprint)

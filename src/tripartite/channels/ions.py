@@ -21,6 +21,7 @@ _AT_36_DEGREES = _MILLIVOLT_PER_KELVIN * 309.15
 
 def thermal_voltage(temperature: float) -> float:
     """`R T / F` in mV. **Arguments:** `temperature` in degC."""
+    require_numbers(temperature=temperature)
     return _MILLIVOLT_PER_KELVIN * (temperature + 273.15)
 
 
@@ -38,12 +39,14 @@ def influx_into_shell(depth: float, valence: int = 2) -> float:
 
     1 uA/cm2 into a shell 1 um deep raises calcium by 51.8 uM/s.
     """
+    require_numbers(depth=depth, valence=valence)
     # 1 um is 1e-4 cm, 1 s is 1e3 ms.
     return 10.0 / (valence * _CURRENT_PER_FLUX * depth)
 
 
 def permeability_current(permeability: float, valence: int = 2) -> float:
     """`z F P` in uA/(cm2 uM), as `GHKChannel` takes it. **Arguments:** `permeability` in cm/s."""
+    require_numbers(permeability=permeability, valence=valence)
     return valence * _CURRENT_PER_FLUX * permeability
 
 

@@ -2,6 +2,7 @@
 
 from tripartite.core import (
     archive,
+    arguments,
     describe,
     errors,
     files,
@@ -45,6 +46,7 @@ __all__ = [
     "Relaxation",
     "Spikes",
     "archive",
+    "arguments",
     "as_cleft",
     "as_membrane",
     "astype",

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from tripartite.core.arguments import checked
 from tripartite.core.events import Events
 from tripartite.core.parameters import AbstractParametrised
 
@@ -219,6 +220,7 @@ def prefix_leaves(prefix: PyTree[Any], tree: PyTree[Array]) -> tuple[Any, ...]:
     return tuple(spread)
 
 
+@checked
 def has_jump(model: AbstractDynamics) -> bool:
     """Whether anything in the model jumps between steps."""
     return bool(model.jumping())

@@ -1,12 +1,7 @@
 """Checks of what a user passes in: each names what was given, what is needed and what to do."""
 
-import dataclasses
-import types
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-import equinox as eqx
-import jax
 import jax.core
 import numpy as np
 
@@ -53,12 +48,6 @@ def require_numbers(**given: Any) -> None:
             require_finite(name, as_numbers(name, value), "give a number")
 
 
-def require_kind(name: str, value: Any, kind: type) -> None:
-    """**Raises:** `ValueError` if `value` is not of a kind."""
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} must be of the kind {kind.__name__}, got {value!r}.")
-
-
 def whole_number(name: str, value: Any) -> int:
     """`value` as a Python integer.
 
@@ -67,38 +56,6 @@ def whole_number(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise ValueError(f"{name} must be a whole number, got {value!r}.")
     return int(value)
-
-
-def require_fields(module: eqx.Module) -> None:
-    """What a module is made of has to be what its fields are declared to be.
-
-    Looked at are whole numbers, words, switches, tuples, mappings and other modules.
-
-    **Raises:** `ValueError` if one is not.
-    """
-    for field in dataclasses.fields(module):
-        value = getattr(module, field.name)
-        if not _fits(value, field.type):
-            words = getattr(field.type, "__name__", None) or str(field.type)
-            raise ValueError(
-                f"{type(module).__name__}.{field.name} must be of the kind {words}, got {value!r}."
-            )
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is what an annotation says, as far as that can be told here."""
-    origin = get_origin(kind)
-    if origin in (types.UnionType, Union):
-        return any(_fits(value, one) for one in get_args(kind))
-    if origin is Literal:
-        return value in get_args(kind)
-    if kind in (int, bool):
-        return isinstance(value, int | np.integer | np.bool_)
-    plain = origin or kind
-    told = plain in (str, tuple, types.NoneType, Mapping, Callable) or (
-        isinstance(plain, type) and issubclass(plain, eqx.Module)
-    )
-    return not told or isinstance(value, plain)
 
 
 def require_finite(name: str, value: Any, remedy: str) -> None:

@@ -9,8 +9,10 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
-from tripartite.core.errors import as_numbers, require_fields
+from tripartite.core.arguments import checked, require_fields
+from tripartite.core.errors import as_numbers
 from tripartite.core.units import Unit
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def _may_be_none(field: dataclasses.Field[Any]) -> bool:
     return field.type is Any or "None" in str(field.type)
 
 
+@checked
 def parameter(
     default: float | None,
     unit: str,
@@ -174,7 +177,8 @@ def part_name(tree: Any, path: tuple[Any, ...]) -> str:
     return ".".join(words)
 
 
-def astype(tree: Any, dtype: Any) -> Any:
+@checked
+def astype(tree: Any, dtype: DTypeLike) -> Any:
     """Casts every floating-point array of a model or a stimulus to `dtype`."""
     return jax.tree.map(
         lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x,

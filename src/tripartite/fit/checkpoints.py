@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tripartite.core.arguments import checked
+
 File = str | os.PathLike[str]
 LAYOUT = 1
 _HEADER, _CONTENTS = "header", "contents"
@@ -62,6 +64,7 @@ def write_checkpoint(path: File, header: dict[str, Any], arrays: dict[str, Any])
         raise
 
 
+@checked
 def read_checkpoint(path: File) -> Checkpoint:
     """Reads a checkpoint of any fit and version. Nothing in the file is executed.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from tripartite.core.errors import as_numbers
+from tripartite.core.arguments import require_fields
 
 
 class AbstractConstraint(eqx.Module):
@@ -55,8 +55,9 @@ class Free(AbstractConstraint):
     scale: float = eqx.field(static=True, default=1.0)
 
     def __check_init__(self) -> None:
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            raise ValueError(f"Free.scale must be positive and finite, got {self.scale}.")
+        require_fields(self)
+        if not self.scale > 0:
+            raise ValueError(f"Free.scale must be positive, got {self.scale}.")
 
     def broken(self, value: np.ndarray) -> str | None:
         return None
@@ -84,6 +85,7 @@ class Positive(AbstractConstraint):
     spread: float = eqx.field(static=True, default=3.0)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         _check_spread("Positive", self.spread)
 
     def broken(self, value: np.ndarray) -> str | None:
@@ -116,6 +118,7 @@ class Sign(AbstractConstraint):
     spread: float = eqx.field(static=True, default=3.0)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if self.sign not in (1, -1, None):
             raise ValueError(f"Sign.sign must be 1, -1 or None, got {self.sign!r}.")
         _check_spread("Sign", self.spread)
@@ -156,12 +159,11 @@ class Interval(AbstractConstraint):
     high: float = eqx.field(static=True)
 
     def __check_init__(self) -> None:
-        for name in ("low", "high"):
-            as_numbers(f"Interval.{name}", getattr(self, name))
-        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+        require_fields(self)
+        if not self.low < self.high:
             raise ValueError(
-                f"Interval needs low < high, both finite, got {self.low} and {self.high}: use "
-                "Positive or Free for a side without a bound."
+                f"Interval needs low < high, got {self.low} and {self.high}: use Positive or Free "
+                "for a side without a bound."
             )
 
     def broken(self, value: np.ndarray) -> str | None:
@@ -203,8 +205,9 @@ class Simplex(AbstractConstraint):
     total: float = eqx.field(static=True, default=1.0)
 
     def __check_init__(self) -> None:
-        if not (np.isfinite(self.total) and self.total > 0):
-            raise ValueError(f"Simplex.total must be positive and finite, got {self.total}.")
+        require_fields(self)
+        if not self.total > 0:
+            raise ValueError(f"Simplex.total must be positive, got {self.total}.")
 
     def broken(self, value: np.ndarray) -> str | None:
         if value.ndim == 0 or value.shape[-1] < 2:
@@ -262,5 +265,5 @@ def _spread(key: PRNGKeyArray, size: Array, spread: float) -> Array:
 
 
 def _check_spread(name: str, spread: float) -> None:
-    if not (np.isfinite(spread) and spread > 1):
-        raise ValueError(f"{name}.spread must be a finite factor above 1, got {spread}.")
+    if not spread > 1:
+        raise ValueError(f"{name}.spread must be a factor above 1, got {spread}.")

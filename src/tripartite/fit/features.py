@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from tripartite.analysis import spike_mask
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 
 
@@ -29,6 +30,7 @@ class Features(NamedTuple):
     variance: Array
 
 
+@checked
 def crossing_times(
     ts: Float[Array, " t"],
     v: Float[Array, " t"],
@@ -68,6 +70,7 @@ def _crossings(ts: Array, v: Array, most: int, threshold: float, rearm: float) -
     return jnp.where(found, times, jnp.inf)
 
 
+@checked
 def spike_count(v: Float[Array, " t"], *, threshold: float = 0.0, width: float = 2.0) -> Array:
     """The number of upward crossings of `threshold`, smoothly.
 
@@ -83,6 +86,7 @@ def spike_count(v: Float[Array, " t"], *, threshold: float = 0.0, width: float =
     return jnp.sum(jax.nn.relu(lit[1:] - lit[:-1]))
 
 
+@checked
 def features(
     ts: Float[Array, " t"],
     v: Float[Array, " t"],
@@ -143,6 +147,7 @@ def _read(
     )
 
 
+@checked
 def feature_distance(found: Features, wanted: Features, scales: Features) -> Array:
     """The mean of `((found - wanted) / scale)^2` over the features that both have.
 

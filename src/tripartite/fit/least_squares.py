@@ -10,11 +10,13 @@ import numpy as np
 import optimistix
 from jaxtyping import Array, PRNGKeyArray
 
+from tripartite.core.arguments import checked
 from tripartite.core.progress import Waiting
 from tripartite.fit.fitted import Fitted
 from tripartite.fit.packing import Constraints, Packing, Where, pack
 
 
+@checked
 def least_squares(
     model: Any,
     residuals: Callable[[Any, Any, Array], Array],

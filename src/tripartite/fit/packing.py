@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from tripartite.core import ParameterInfo, parameters_of, part_name
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.fit.constraints import AbstractConstraint, Free, Positive
 
@@ -145,6 +146,7 @@ class Packing:
         return found
 
 
+@checked
 def pack(model: Any, where: Where = None, constraints: Constraints = None) -> Packing:
     """Picks parameters of a model, as free numbers around the values they have.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxtyping import Array
 
+from tripartite.core.arguments import checked
 from tripartite.fit.packing import Constraints, Packing, Where, pack
 
 
@@ -28,6 +29,7 @@ class LogDensity:
         return found
 
 
+@checked
 def log_density(
     model: Any,
     loss: Callable[[Any, Any], Array],

@@ -1,8 +1,9 @@
 """What is done to a cell, and what is recorded: families of current and of voltage steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,8 @@ from tripartite.analysis import Nudged
 from tripartite.cells import AbstractCell
 from tripartite.cells import VoltageClamp as OneChannel
 from tripartite.channels import AbstractChannel
-from tripartite.core.errors import concrete_float, is_concrete
+from tripartite.core.arguments import require_fields
+from tripartite.core.errors import concrete_float, require_finite
 from tripartite.simulate import simulate
 from tripartite.stimuli import AbstractStimulus, Sampled, Step
 
@@ -44,15 +46,11 @@ class CurrentClamp(eqx.Module):
     dt: float = eqx.field(static=True, default=0.05)
     save_every: float | None = eqx.field(static=True, default=None)
     state: Callable[[Any], Array] | None = eqx.field(static=True, default=None)
-    solver: Any = None
-    adjoint: Any = eqx.field(static=True, default=None)
+    solver: diffrax.AbstractSolver | None = None
+    adjoint: diffrax.AbstractAdjoint | str | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
-        if not isinstance(self.stimuli, AbstractStimulus):
-            raise ValueError(
-                f"CurrentClamp.stimuli must be a stimulus with a leading axis of sweeps, got "
-                f"{type(self.stimuli).__name__}: for steps use CurrentClamp.steps(amplitudes, ...)."
-            )
+        require_fields(self)
         sizes = {jnp.shape(x)[:1] for x in jax.tree.leaves(self.stimuli)}
         if len(sizes) != 1 or () in sizes:
             raise ValueError(
@@ -154,7 +152,7 @@ class VoltageClamp(eqx.Module):
     when called, a model without such channels.
     """
 
-    commands: Any
+    commands: Array | Sequence[float]
     holding: float = eqx.field(static=True)
     t1: float = eqx.field(static=True)
     start: float = eqx.field(static=True, default=0.0)
@@ -163,12 +161,12 @@ class VoltageClamp(eqx.Module):
     save_every: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
+        require_fields(self)
         if np.ndim(self.commands) != 1 or np.size(self.commands) == 0:
             raise ValueError(
                 f"commands must be one voltage (mV) per sweep, got shape {np.shape(self.commands)}."
             )
-        if is_concrete(self.commands) and not np.all(np.isfinite(np.asarray(self.commands))):
-            raise ValueError(f"commands must be finite, got {self.commands} mV.")
+        require_finite("commands", self.commands, "give voltages in mV")
         if not (0 <= self.start < self.stop and self.start < concrete_float("t1", self.t1)):
             raise ValueError(
                 f"a clamp needs 0 <= start < stop and start < t1, got start = {self.start}, stop = "

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from tripartite.core.arguments import checked
 from tripartite.core.errors import as_numbers, is_concrete
 
 
+@checked
 def soft_dtw(x: Float[Array, "n *d"], y: Float[Array, "m *d"], gamma: Any = 1.0) -> Array:
     """The soft minimum, over all ways to warp one series onto the other, of its squared distance.
 

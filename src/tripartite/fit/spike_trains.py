@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from tripartite.core.arguments import checked
 from tripartite.core.errors import as_numbers, is_concrete
 
 
+@checked
 def van_rossum(a: Float[Array, " n"], b: Float[Array, " m"], tau: Any) -> Array:
     """The squared distance of van Rossum between two spike trains.
 
@@ -34,6 +36,7 @@ def van_rossum(a: Float[Array, " n"], b: Float[Array, " m"], tau: Any) -> Array:
     return _van_rossum(a, b, jnp.asarray(tau, a.dtype))
 
 
+@checked
 def victor_purpura(a: Float[Array, " n"], b: Float[Array, " m"], cost: Any) -> Array:
     """The distance of Victor and Purpura: the least cost of turning one train into the other.
 

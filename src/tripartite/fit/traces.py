@@ -7,10 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete, require_finite
 
 
-def residuals(trace: PyTree[Array], recorded: PyTree[Any], noise: Any = 1.0) -> Float[Array, " n"]:
+@checked
+def residuals(
+    trace: PyTree[Array], recorded: PyTree[Array], noise: PyTree[Array] = 1.0
+) -> Float[Array, " n"]:
     """`(trace - recorded) / noise`, all samples in one row.
 
     **Arguments:** `trace` and `recorded`, arrays or trees of one structure; `noise`, the standard
@@ -21,7 +25,7 @@ def residuals(trace: PyTree[Array], recorded: PyTree[Any], noise: Any = 1.0) -> 
     """
     if jax.tree.structure(trace) != jax.tree.structure(recorded):
         raise ValueError(
-            f"the recording must have the trace's structure, {jax.tree.structure(trace)}, got "
+            f"recorded must have the trace's structure, {jax.tree.structure(trace)}, got "
             f"{jax.tree.structure(recorded)}."
         )
     if jax.tree.structure(noise) != jax.tree.structure(trace):
@@ -34,7 +38,8 @@ def residuals(trace: PyTree[Array], recorded: PyTree[Any], noise: Any = 1.0) -> 
     return jnp.concatenate([jnp.ravel(x) for x in _scaled(trace, recorded, noise)])
 
 
-def mean_square(trace: PyTree[Array], recorded: PyTree[Any], noise: Any = 1.0) -> Array:
+@checked
+def mean_square(trace: PyTree[Array], recorded: PyTree[Array], noise: PyTree[Array] = 1.0) -> Array:
     """The mean of `((trace - recorded) / noise)^2`: about 1 where a model is right.
 
     Arguments and errors as `residuals`. Smooth wherever the trace is.
@@ -42,7 +47,10 @@ def mean_square(trace: PyTree[Array], recorded: PyTree[Any], noise: Any = 1.0) -
     return jnp.mean(residuals(trace, recorded, noise) ** 2)
 
 
-def negative_log_likelihood(trace: PyTree[Array], recorded: PyTree[Any], noise: Any) -> Array:
+@checked
+def negative_log_likelihood(
+    trace: PyTree[Array], recorded: PyTree[Array], noise: PyTree[Array]
+) -> Array:
     """-log p(recorded | trace) for independent Gaussian noise, without its constant.
 
         sum of ((trace - recorded) / noise)^2 / 2
@@ -59,14 +67,14 @@ def _scaled(trace: Any, recorded: Any, noise: Any) -> list[Array]:
     for x, y, s in rows:
         if jnp.shape(x) != jnp.shape(y):
             raise ValueError(
-                f"the recording must have the trace's shape, {jnp.shape(x)}, got {jnp.shape(y)}: "
+                f"recorded must have the trace's shape, {jnp.shape(x)}, got {jnp.shape(y)}: "
                 "sample both at the same times (save_every=)."
             )
-        require_finite("the recording", y, "cut out what was not recorded")
-        if is_concrete(s) and not np.all(np.asarray(s) > 0):
+        require_finite("recorded", y, "cut out what was not recorded")
+        if is_concrete(s) and not np.all((np.asarray(s) > 0) & np.isfinite(s)):
             raise ValueError(
-                f"noise must be positive, got {np.min(np.asarray(s))}: it is the standard "
-                "deviation of a sample."
+                f"noise must be positive and finite, got {np.min(np.asarray(s))}: it is the "
+                "standard deviation of a sample."
             )
         x = jnp.asarray(x)
         scale = jnp.broadcast_to(jnp.asarray(s, x.dtype), x.shape)

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
+from tripartite.core.arguments import checked
 from tripartite.core.progress import Waiting
 from tripartite.fit.checkpoints import (
     as_arrays,
@@ -62,6 +63,7 @@ class _File(NamedTuple):
         return from_arrays("state", state, found.arrays), list(found.arrays["losses"])
 
 
+@checked
 def fit(
     model: Any,
     loss: Loss,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tripartite.core import AbstractDynamics, archive
+from tripartite.core.arguments import checked
 from tripartite.core.files import Location, whole_file
 from tripartite.failures import RESULTS
 from tripartite.io.variables import Variable, variables
@@ -25,6 +26,7 @@ _SEAL = b"tripartite sha256 "
 _LENGTH = len(_SEAL) + 64
 
 
+@checked
 def to_xarray(
     solution: diffrax.Solution,
     model: AbstractDynamics,
@@ -59,6 +61,7 @@ def to_xarray(
     return xarray.Dataset(data, coords={"time": time}, attrs=attributes)
 
 
+@checked
 def from_xarray(dataset: "xarray.Dataset") -> diffrax.Solution:
     """The solution of which `to_xarray` made a dataset: `ts`, `ys` by name, and its result.
 
@@ -85,6 +88,7 @@ def from_xarray(dataset: "xarray.Dataset") -> diffrax.Solution:
     )
 
 
+@checked
 def save_solution(
     path: Location,
     solution: diffrax.Solution,
@@ -107,6 +111,7 @@ def save_solution(
         file.write(data + _SEAL + hashlib.sha256(data).hexdigest().encode())
 
 
+@checked
 def load_solution(path: Location) -> diffrax.Solution:
     """Reads what `save_solution` wrote, bit for bit: `ts` in ms, `ys` by name, the result.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tripartite.core import archive
+from tripartite.core.arguments import checked
 from tripartite.core.files import Location
 from tripartite.io import registry
 from tripartite.io.decoding import Decoder
@@ -11,6 +12,7 @@ from tripartite.io.encoding import Encoder
 _KIND = "model"
 
 
+@checked
 def save(path: Location, model: Any) -> None:
     """Writes a model, or any tree of models, arrays, states and plain values, to one file.
 
@@ -30,6 +32,7 @@ def save(path: Location, model: Any) -> None:
     archive.write(path, _KIND, {"tree": tree, "objects": encoder.objects}, encoder.arrays)
 
 
+@checked
 def load(path: Location, *, classes: registry.Declared = ()) -> Any:
     """Reads what `save` wrote: the same values, bit for bit, dtypes and shared arrays included.
 

@@ -9,6 +9,7 @@ import diffrax
 import numpy as np
 
 from tripartite.core import AbstractDynamics
+from tripartite.core.arguments import checked
 from tripartite.core.files import Location, whole_file
 from tripartite.io.variables import Variable, variables
 
@@ -17,6 +18,7 @@ _SI = {"mV": ("volts", 1e-3), "pA": ("amperes", 1e-12), "uM": ("molar", 1e-6)}
 _SI |= {"ms": ("seconds", 1e-3), "nS": ("siemens", 1e-9)}
 
 
+@checked
 def save_nwb(
     path: Location,
     solution: diffrax.Solution,

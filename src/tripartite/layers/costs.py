@@ -9,6 +9,7 @@ import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import PyTree
 
+from tripartite.core.arguments import checked
 from tripartite.layers.spiking import trainable
 
 
@@ -18,6 +19,7 @@ def parameter_count(model: PyTree) -> int:
     return sum(math.prod(x.shape) for x in jax.tree.leaves(chosen))
 
 
+@checked
 def multiply_accumulates(fn: Callable[..., Any], *args: Any) -> int:
     """How many products `fn(*args)` adds up in matrix products and convolutions.
 

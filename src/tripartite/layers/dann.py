@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.errors import require_finite, require_kind
+from tripartite.core.arguments import require
+from tripartite.core.errors import require_finite
 from tripartite.core.numerics import quotient
 from tripartite.layers.positive import require_size, unconstrained
 
@@ -63,7 +64,7 @@ class DANNLayer(AbstractParametrised):
         key: PRNGKeyArray,
     ) -> None:
         n = require_size("DANNLayer", "inputs", inputs, 1)
-        require_kind("shunting", shunting, bool)
+        require("shunting", shunting, bool)
         n_out, n_inh = _sizes(outputs, inhibitory)
         self.ex, self.ix, self.ei = _start(key, n, n_out, n_inh)
         self.bias = jnp.zeros((n_out,), self.ex.dtype)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from tripartite.core import Parameter, parameter
-from tripartite.core.errors import require_kind, require_numbers
+from tripartite.core.arguments import require
+from tripartite.core.errors import require_numbers
 from tripartite.core.surrogates import AbstractSurrogate, Rectangular, require_surrogate
 from tripartite.layers.lif import threshold_spike
 from tripartite.layers.spiking import AbstractSpikingLayer, require_callable
@@ -67,7 +68,7 @@ class ReleaseHHLayer(AbstractSpikingLayer):
         key: PRNGKeyArray,
     ) -> None:
         require_callable("ReleaseHHLayer", "synapse", synapse)
-        require_kind("units", units, tuple)
+        require("units", units, tuple)
         require_numbers(scale=scale, units=units)
         self.synapse = synapse
         self.rates = scale * jax.random.uniform(key, (6, *units))

@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from tripartite.core.arguments import checked
 from tripartite.memory.two_layer import require_patterns
 
 Bits = Float[Array, " neurons"]
 
 
+@checked
 def dense_gaps(
     patterns: Float[Array, "memories neurons"],
     state: Bits,
@@ -33,6 +35,7 @@ def dense_gaps(
     return jnp.sum(function(others + patterns) - function(others - patterns), axis=0)
 
 
+@checked
 def dense_update(
     patterns: Float[Array, "memories neurons"],
     state: Bits,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractRelaxation, Relaxation
-from tripartite.core.errors import require_kind
+from tripartite.core.arguments import checked, require
 from tripartite.simulate import simulate
 
 Lagrangian = Callable[[Array], Float[Array, ""]]
@@ -119,6 +119,7 @@ class Recall(NamedTuple):
     residual: Float[Array, ""]
 
 
+@checked
 def retrieve(
     memory: AbstractEnergyMemory,
     cue: Array,
@@ -142,7 +143,7 @@ def retrieve(
 
     **Raises:** `ValueError` for a cue of another shape than the feature neurons'.
     """
-    require_kind("memory", memory, AbstractEnergyMemory)
+    require("memory", memory, AbstractEnergyMemory)
     expected = jax.eval_shape(memory.init)[0]
     if jnp.shape(cue) != expected.shape:
         raise ValueError(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.errors import require_fields
+from tripartite.core.arguments import require_fields
 
 _TEM_T = "Whittington, Warren and Behrens 2022 (arXiv 2112.04035)"
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from tripartite.core.arguments import checked
 from tripartite.core.errors import require_numbers, whole_number
 from tripartite.core.numerics import length
 from tripartite.memory.two_layer import require_patterns
@@ -54,6 +55,7 @@ def hopfield_energy(
     return -lse + 0.5 * (state @ state) + math.log(patterns.shape[0]) / beta + 0.5 * longest
 
 
+@checked
 def memories_mixed(weights: Float[Array, " memories"]) -> Float[Array, ""]:
     """`exp(entropy)` of the weights: how many memories a retrieval mixes, 1 to their number.
 
@@ -72,6 +74,7 @@ def separation(patterns: Float[Array, "memories d"]) -> Float[Array, " memories"
     return jnp.diagonal(products) - jnp.max(others, axis=-1)
 
 
+@checked
 def one_step_bound(
     patterns: Float[Array, "memories d"],
     state: Float[Array, " d"],

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.errors import require_fields
+from tripartite.core.arguments import require_fields
 from tripartite.core.numerics import length
 
 _KROTOV_HOPFIELD = "Krotov and Hopfield 2021 (arXiv 2008.06996)"

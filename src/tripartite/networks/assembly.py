@@ -12,7 +12,8 @@ from jaxtyping import Array
 from tripartite.astrocytes import AbstractAstrocyte
 from tripartite.cells import AbstractCell
 from tripartite.core import AbstractRelaxation, prefix_leaves
-from tripartite.core.errors import is_concrete, require_kind
+from tripartite.core.arguments import require
+from tripartite.core.errors import is_concrete
 from tripartite.networks import astrocyte_steps
 from tripartite.networks.couplings import Coupling
 from tripartite.networks.delays import LineState, line
@@ -32,7 +33,7 @@ def named_populations(
     given: Mapping[str, AbstractRelaxation] | Iterable[tuple[str, AbstractRelaxation]],
 ) -> Populations:
     """**Raises:** `ValueError` for two of one name, none at all, or anything but units."""
-    require_kind("populations", given, Iterable)
+    require("populations", given, Iterable)
     found: Populations = {}
     for name, part in _pairs(given):
         if name in found:
@@ -58,7 +59,7 @@ def _pairs(given: Any) -> Iterable[tuple[str, Any]]:
 
 def named_projections(given: Iterable[Projection], populations: Populations) -> Projections:
     """**Raises:** `ValueError` for two of one name, or a population that is not there or unfit."""
-    require_kind("projections", given, Iterable)
+    require("projections", given, Iterable)
     found: Projections = {}
     for p in given:
         if p.name in found or p.name in populations:
@@ -114,7 +115,7 @@ def _require_dale(p: Projection, post: Population) -> None:
 
 def checked_couplings(given: Iterable[Coupling], populations: Populations) -> tuple[Coupling, ...]:
     """**Raises:** `ValueError` for a population that is not there, unfit or too small."""
-    require_kind("couplings", given, Iterable)
+    require("couplings", given, Iterable)
     found = tuple(given)
     for c in found:
         kind, what = (

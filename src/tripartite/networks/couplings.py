@@ -7,11 +7,13 @@ from jaxtyping import Array
 
 from tripartite.astrocytes import AbstractCoupling, GapJunctions, exchange
 from tripartite.core import AbstractParametrised, Membrane
+from tripartite.core.arguments import checked, require, require_fields
 from tripartite.networks.edges import Edges
 from tripartite.synapses import GapJunction
 
 
 def _indices(junctions: GapJunctions) -> GapJunctions:
+    require("Coupling.junctions", junctions, GapJunctions)
     return GapJunctions(*(jnp.asarray(x, jnp.int32) for x in junctions))
 
 
@@ -33,11 +35,7 @@ class Coupling(AbstractParametrised):
     junctions: GapJunctions = eqx.field(converter=_indices)
 
     def __check_init__(self) -> None:
-        if not isinstance(self.junction, GapJunction | AbstractCoupling):
-            raise ValueError(
-                f"a coupling of {self.population!r} needs a synapses.GapJunction or an "
-                f"astrocytes.AbstractCoupling, got {type(self.junction).__name__}."
-            )
+        require_fields(self)
         self.junctions.require_pairs("unit")
         count = len(self.junctions.here)
         weight = self.junction.weight if self.electrical() else 0.0  # pyright: ignore[reportAttributeAccessIssue]
@@ -70,6 +68,7 @@ class Coupling(AbstractParametrised):
         return exchange(self.junction, self.junctions, ip3)
 
 
+@checked
 def gap_junctions(edges: Edges) -> GapJunctions:
     """One junction for each pair that an edge joins, in whichever direction."""
     low, high = np.minimum(edges.pre, edges.post), np.maximum(edges.pre, edges.post)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
+from tripartite.core.arguments import checked
 from tripartite.core.errors import as_numbers, is_concrete
 from tripartite.core.progress import shown_while
 
@@ -95,6 +96,7 @@ def sorted_by_post(pre: np.ndarray, post: np.ndarray) -> Edges:
     return Edges(pre[order], post[order])
 
 
+@checked
 def all_to_all(n_pre: int, n_post: int, *, loops: bool = True) -> Edges:
     """Every cell to every cell.
 
@@ -107,12 +109,14 @@ def all_to_all(n_pre: int, n_post: int, *, loops: bool = True) -> Edges:
     return _without_loops(pre, post, loops)
 
 
+@checked
 def one_to_one(n: int) -> Edges:
     """Cell i to cell i."""
     cells = np.arange(require_count("n", n, 1))
     return Edges(cells, cells)
 
 
+@checked
 @shown_while("drawing edges")
 def bernoulli(n_pre: int, n_post: int, p: float, *, key: PRNGKeyArray, loops: bool = True) -> Edges:
     """Each pair is joined with probability `p`, whatever the others are.
@@ -135,6 +139,7 @@ def bernoulli(n_pre: int, n_post: int, p: float, *, key: PRNGKeyArray, loops: bo
     return _without_loops(pre, post, loops)
 
 
+@checked
 @shown_while("drawing edges")
 def fixed_fan_in(
     n_pre: int, n_post: int, k: int, *, key: PRNGKeyArray, loops: bool = True
@@ -152,6 +157,7 @@ def fixed_fan_in(
     return Edges(pre if loops else pre + (pre >= post), post)
 
 
+@checked
 @shown_while("drawing edges")
 def fixed_fan_out(
     n_pre: int, n_post: int, k: int, *, key: PRNGKeyArray, loops: bool = True

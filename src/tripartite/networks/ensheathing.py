@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
+from tripartite.core.arguments import checked, require_fields
 from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
@@ -29,19 +30,22 @@ class Ensheathed:
     astrocyte: Int[np.ndarray, " edges"]
 
     def __post_init__(self) -> None:
+        require_fields(self)
         given = np.asarray(self.astrocyte)
         if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
             raise ValueError(
-                f"the astrocytes of edges must be a list of integers, got {given.dtype} of shape "
+                f"Ensheathed.astrocyte must be a list of integers, got {given.dtype} of shape "
                 f"{given.shape}: give one index for each edge, -1 for none."
             )
         if given.size and given.min() < -1:
             raise ValueError(
-                f"astrocytes are counted from 0, with -1 for an edge without one, got {given.min()}"
+                f"Ensheathed.astrocyte counts from 0, with -1 for an edge without one, got "
+                f"{given.min()}."
             )
         object.__setattr__(self, "astrocyte", given.astype(np.int32))
 
 
+@checked
 @shown_while("drawing astrocytes of edges")
 def ensheathe(
     edges: Edges,

@@ -1,11 +1,12 @@
 """Edges that follow from where cells are: by distance, on a lattice, a ring, in a small world."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from tripartite.core.arguments import checked
 from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
@@ -19,6 +20,7 @@ from tripartite.networks.edges import (
 _CHUNK = 4_000_000
 
 
+@checked
 @shown_while("drawing edges")
 def distance_dependent(
     pre: Float[np.ndarray, "n_pre dimensions"],
@@ -65,8 +67,9 @@ def distance_dependent(
     return Edges(sources[kept], targets[kept])
 
 
+@checked
 @shown_while("drawing edges")
-def lattice(shape: tuple[int, ...], radius: float = 1.0, *, periodic: bool = False) -> Edges:
+def lattice(shape: Sequence[int], radius: float = 1.0, *, periodic: bool = False) -> Edges:
     """Each point of a grid to all others within `radius` of it, the spacing being 1.
 
     **Arguments:** `shape` of the grid, its points numbered with the last axis fastest; `radius` in
@@ -94,6 +97,7 @@ def lattice(shape: tuple[int, ...], radius: float = 1.0, *, periodic: bool = Fal
     return sorted_by_post(sources, targets)
 
 
+@checked
 def ring(n: int, neighbours: int = 1) -> Edges:
     """Each of `n` cells to the `neighbours` nearest on either side.
 
@@ -103,6 +107,7 @@ def ring(n: int, neighbours: int = 1) -> Edges:
     return lattice((n,), neighbours, periodic=True)
 
 
+@checked
 @shown_while("drawing edges")
 def small_world(n: int, neighbours: int, p: float, *, key: PRNGKeyArray) -> Edges:
     """A ring of which each edge, with probability `p`, starts at another cell instead.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Events, Relaxation, part_name
+from tripartite.core.arguments import checked
 from tripartite.core.errors import is_concrete
 from tripartite.networks.crossing import AbstractCrossing, Crossing
 from tripartite.networks.edges import require_count
@@ -136,6 +137,7 @@ def shared(unit: AbstractRelaxation, size: int) -> Population:
     return Population(unit, (None,) * count, size)
 
 
+@checked
 def population(
     make: Callable[..., AbstractRelaxation] | AbstractRelaxation,
     n: int,

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import AbstractParametrised, Parameter, constant, parameter
-from tripartite.core.errors import is_concrete, require_fields, require_numbers
+from tripartite.core.arguments import require_fields
+from tripartite.core.errors import is_concrete, require_numbers
 from tripartite.networks.edges import Edges
 from tripartite.networks.ensheathing import Ensheathed
 from tripartite.networks.population import Population, shared

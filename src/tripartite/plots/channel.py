@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tripartite import channels
+from tripartite.core.arguments import checked
 from tripartite.plots.figure import BLUE, GREEN, ORANGE, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def channel(
     channel: channels.AbstractChannel,
     axes: "tuple[Axes, Axes] | None" = None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tripartite.cells import AbstractCell
+from tripartite.core.arguments import checked
 from tripartite.networks import Network, Projection
 from tripartite.plots.figure import BLUE, GREEN, RED, axes_or_new
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _CELL, _INHIBITORY, _ASTROCYTE = BLUE, RED, GREEN
 
 
+@checked
 def network_graph(network: Network, axes: "Axes | None" = None, *, most: int = 2000) -> "Axes":
     """Every unit as a point, coloured by type, and every synapse as a line; glia dashed.
 

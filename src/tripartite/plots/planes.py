@@ -1,5 +1,6 @@
 """Curves of a model rather than of a solve: phase planes, and rates against currents."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import diffrax
@@ -9,20 +10,22 @@ from jaxtyping import Array, PyTree
 
 from tripartite import analysis
 from tripartite.core import AbstractDynamics, prefix_leaves
+from tripartite.core.arguments import checked
 from tripartite.plots.figure import BLUE, INK, ORANGE, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def phase_plane(
     model: AbstractDynamics,
-    x: tuple[float, float],
-    y: tuple[float, float],
+    x: Sequence[float],
+    y: Sequence[float],
     axes: "Axes | None" = None,
     *,
-    states: tuple[int, int] = (0, 1),
-    u: Any = None,
+    states: Sequence[int] = (0, 1),
+    u: PyTree[Array] | None = None,
     at: PyTree[Array] | None = None,
     points: int = 101,
     path: diffrax.Solution | None = None,
@@ -58,9 +61,10 @@ def phase_plane(
     return axes
 
 
+@checked
 def f_i_curve(
-    currents: Any,
-    rates: Any,
+    currents: Array | Sequence[float],
+    rates: Array | Sequence[float],
     axes: "Axes | None" = None,
     *,
     name: str | None = None,
@@ -73,14 +77,14 @@ def f_i_curve(
 
     **Raises:** `ValueError` if the two are not of one length.
     """
-    currents, rates = np.asarray(currents), np.asarray(rates)
-    if currents.shape != rates.shape or currents.ndim != 1:
+    across, up = np.asarray(currents), np.asarray(rates)
+    if across.shape != up.shape or across.ndim != 1:
         raise ValueError(
-            f"f_i_curve needs one rate for each current, got shapes {currents.shape} and "
-            f"{rates.shape}."
+            f"currents and rates must be one rate for each current, got shapes {across.shape} and "
+            f"{up.shape}."
         )
     axes = axes_or_new(axes, 5.0, 3.2)
-    axes.plot(currents, rates, ".-", linewidth=1.0, label=name)
+    axes.plot(across, up, ".-", linewidth=1.0, label=name)
     axes.set(xlabel=label, ylabel="firing rate (Hz)", ylim=(0.0, None))
     if name is not None:
         axes.legend(frameon=False)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from tripartite import cells, proofs, simulate, solvers, stimuli
+from tripartite.core.arguments import checked
 from tripartite.plots.figure import BLUE, GREEN, INK, ORANGE, RED, new_figure
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ FIGURES: dict[str, tuple[Callable[[], "Figure"], str]] = {
 }
 
 
+@checked
 def draw_all(theorems: list[str], directory: Path) -> dict[str, str]:
     """Draws the figures of the theorems named into `directory`: file name to caption."""
     drawn = {}

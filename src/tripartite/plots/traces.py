@@ -10,6 +10,7 @@ import numpy as np
 
 from tripartite import analysis
 from tripartite.cells import ConductanceState
+from tripartite.core.arguments import checked
 from tripartite.plots.figure import CYCLE, INK, RED, axes_or_new, new_figure, quantity
 from tripartite.stimuli import as_stimulus
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def trace(
     solution: diffrax.Solution,
     port: str = "v",
@@ -53,6 +55,7 @@ def trace(
     return axes
 
 
+@checked
 def stimulus(
     given: Any,
     t1: float,
@@ -76,6 +79,7 @@ def stimulus(
     return axes
 
 
+@checked
 def voltage_and_stimulus(
     solution: diffrax.Solution, given: Any, port: str = "v", **options: Any
 ) -> "tuple[Axes, Axes]":
@@ -88,6 +92,7 @@ def voltage_and_stimulus(
     return top, bottom
 
 
+@checked
 def gates(solution: diffrax.Solution, axes: "Axes | None" = None) -> "Axes":
     """The gates of a conductance cell against time: `simulate(cell, ..., record="state")`.
 
@@ -112,6 +117,7 @@ def gates(solution: diffrax.Solution, axes: "Axes | None" = None) -> "Axes":
     return axes
 
 
+@checked
 def raster(
     times: Sequence[Any] | Mapping[str, Sequence[Any]], axes: "Axes | None" = None, **style: Any
 ) -> "Axes":
@@ -143,6 +149,7 @@ def raster(
     return axes
 
 
+@checked
 def calcium_raster(
     solution: diffrax.Solution,
     port: str = "calcium",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tripartite.core.arguments import checked
 from tripartite.plots.figure import BLUE, CYCLE, INK, ORANGE, RED, axes_or_new, new_figure
 from tripartite.proofs import Certificate, Check
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def certificate(found: Certificate, axes: "Axes | None" = None) -> "Axes":
     """How far inside its bound each check of a certificate lies, on a logarithmic axis.
 
@@ -42,6 +44,7 @@ def _colour(check: Check) -> str:
     return ORANGE if check.rung == "negative control" else BLUE
 
 
+@checked
 def attention_maps(
     maps: Mapping[str, Any], tokens: Any = None, *, most: float | None = None
 ) -> "tuple[Axes, ...]":
@@ -76,6 +79,7 @@ def attention_maps(
     return tuple(grid[0])
 
 
+@checked
 def work_precision(
     results: Mapping[str, tuple[Any, Any]],
     axes: "Axes | None" = None,

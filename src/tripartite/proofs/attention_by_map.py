@@ -21,6 +21,7 @@ from tripartite.attention import (
     token_names,
     tokenize,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.paragraphs import read_paragraphs
 
 _SHORTEST, _LONGEST = 8, 24
@@ -36,6 +37,7 @@ class AttentionByMap(NamedTuple):
     head: int
 
 
+@checked
 def attention_by_map(
     directory: str | os.PathLike[str],
     text: str | os.PathLike[str],

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tripartite.core.arguments import checked
+
 RUNGS = ("algebra", "trajectory", "gradient", "negative control", "real input")
 SYMPY_ABSENT = "absent (the symbolic checks did not run; the plots extra brings it)"
 PACKAGES = ("tripartite", "jax", "jaxlib", "equinox", "diffrax", "lineax", "optimistix", "numpy")
@@ -216,6 +218,7 @@ def environment() -> dict[str, str]:
     }
 
 
+@checked
 def certify(
     theorem: Theorem,
     claims: Callable[[], Iterable[Claim]],

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from tripartite.core.arguments import checked
+
 _SPLIT_SEED = 2023
 _FOLDS = 5
 _BRIGHTEST = 16
@@ -46,6 +48,7 @@ def load_digits() -> Digits:
     )
 
 
+@checked
 def split_digits(labels: Int[Array, " pictures"]) -> Split:
     """Hold out a fixed fifth of the pictures, the same fraction of each digit.
 

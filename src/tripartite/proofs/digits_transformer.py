@@ -17,6 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from tripartite.attention import AbstractEncoder, AttentionSize, softmax_attention
+from tripartite.core.arguments import checked
 
 _PATCH = 2
 _TOKENS = 16
@@ -97,6 +98,7 @@ class DigitsTransformer(AbstractEncoder):
     norm: eqx.nn.LayerNorm
     classify: eqx.nn.Linear
 
+    @checked
     def __init__(
         self,
         *,
@@ -151,6 +153,7 @@ def save_digits_transformer(model: DigitsTransformer, path: str | os.PathLike[st
     np.savez_compressed(path, **arrays)
 
 
+@checked
 def load_digits_transformer(dtype: DTypeLike = float) -> DigitsTransformer:
     """The digits transformer shipped with the package: two layers, four heads, width 32.
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from tripartite.attention import AbstractFeatureMap, PositiveRandom, swap_attention
+from tripartite.core.arguments import checked
 from tripartite.proofs.certificate import Claim, machine_epsilon
 from tripartite.proofs.paragraphs import Reading, hidden_states
 
@@ -39,6 +40,7 @@ class SentenceAgreement(NamedTuple):
         )
 
 
+@checked
 def sentence_embeddings(
     hidden: Float[Array, "paragraphs tokens width"], mask: Bool[Array, "paragraphs tokens"]
 ) -> Float[Array, "paragraphs width"]:
@@ -51,6 +53,7 @@ def sentence_embeddings(
     return mean / jnp.linalg.norm(mean, axis=1, keepdims=True)
 
 
+@checked
 def sentence_agreement(
     original: Float[Array, "paragraphs width"], swapped: Float[Array, "paragraphs width"]
 ) -> SentenceAgreement:

@@ -13,6 +13,7 @@ from tripartite.attention import (
     OneProcessPerToken,
     softmax_heads,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.certificate import (
     Certificate,
     Check,
@@ -50,6 +51,7 @@ THEOREM = Theorem(
 )
 
 
+@checked
 def transformer_runs_on_astrocytes(
     directory: str | os.PathLike[str],
     text: str | os.PathLike[str],

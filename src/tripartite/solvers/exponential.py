@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import Relaxation
+from tripartite.core.arguments import require_fields
 from tripartite.solvers.flows import AbstractFlow, Exponential, flows_of
 from tripartite.solvers.terms import RelaxationTerm
 from tripartite.solvers.wrapped import AbstractAfterStep
@@ -82,6 +83,9 @@ class AbstractExponential(diffrax.AbstractSolver):
     )
     midpoint: eqx.AbstractVar[bool]
     flow: eqx.AbstractVar[PyTree[AbstractFlow]]
+
+    def __check_init__(self) -> None:
+        require_fields(self)
 
     @abc.abstractmethod
     def substeps(self, blocks: list[int]) -> list[tuple[int | None, float]]:

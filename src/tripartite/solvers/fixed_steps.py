@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from tripartite.core.arguments import require_fields
 from tripartite.solvers import scans
 from tripartite.solvers.exponential import AbstractExponential
 from tripartite.solvers.wrapped import AbstractAfterStep
@@ -49,6 +50,11 @@ class FixedSteps(diffrax.AbstractAdjoint):
     first: Array | None = None
 
     def __check_init__(self) -> None:
+        require_fields(self)
+        if self.steps < 1 or not self.dt > 0:
+            raise ValueError(
+                f"steps must be at least 1 and dt above 0 ms, got {self.steps} and {self.dt}."
+            )
         if self.gradient is not None and self.gradient not in GRADIENTS:
             raise ValueError(f"gradient must be one of {GRADIENTS} or None, got {self.gradient!r}.")
 

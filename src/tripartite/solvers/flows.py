@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PyTree
 
+from tripartite.core.arguments import checked
 from tripartite.core.numerics import exponential_weights
 
 
@@ -92,6 +93,7 @@ class CrankNicolson(AbstractFlow):
         return y + dt * (drive - decay * y)
 
 
+@checked
 def flows_of(flow: PyTree[AbstractFlow], y: PyTree[Array]) -> list[AbstractFlow]:
     """The flow of each leaf of a state, from a tree prefix of it.
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import diffrax
 import numpy as np
 
+from tripartite.core.arguments import require_fields
+
 _TABLEAU = diffrax.ButcherTableau(
     a_lower=(np.array([0.5]), np.array([0.0, 0.5]), np.array([0.0, 0.0, 1.0])),
     b_sol=np.array([1 / 6, 1 / 3, 1 / 3, 1 / 6]),
@@ -22,6 +24,9 @@ class ClassicalRK4(diffrax.AbstractERK):
     interpolation_cls: ClassVar[Callable[..., diffrax.ThirdOrderHermitePolynomialInterpolation]] = (
         diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
     )
+
+    def __check_init__(self) -> None:
+        require_fields(self)
 
     def order(self, terms: Any) -> int:
         """4."""

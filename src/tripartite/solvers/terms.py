@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractDynamics, AbstractRelaxation, Relaxation, prefix_leaves
+from tripartite.core.arguments import checked
 
 
 class RelaxationTerm(diffrax.AbstractTerm):
@@ -37,6 +38,7 @@ def _vector_field(t: Any, y: PyTree[Array], args: Any) -> PyTree[Array]:
     return model.vector_field(t, y, stimulus(t))
 
 
+@checked
 def term_for(model: AbstractDynamics, solver: diffrax.AbstractSolver) -> diffrax.AbstractTerm:
     """The term that `solver` wants of `model`.
 

@@ -5,11 +5,16 @@ from typing import Any
 import diffrax
 import equinox as eqx
 
+from tripartite.core.arguments import require_fields
+
 
 class AbstractAfterStep(diffrax.AbstractWrappedSolver):
     """A solver that takes the step of `solver` and then changes the state it arrived at."""
 
     solver: eqx.AbstractVar[diffrax.AbstractSolver]
+
+    def __check_init__(self) -> None:
+        require_fields(self)
 
     @property
     def term_structure(self) -> Any:

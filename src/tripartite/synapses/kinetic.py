@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractParametrised, Parameter, Relaxation, as_cleft, parameter
-from tripartite.core.errors import require_kind
+from tripartite.core.arguments import require
 from tripartite.core.numerics import logistic
 from tripartite.synapses.base import AbstractSynapse, require_weight
 from tripartite.synapses.magnesium import MagnesiumBlock
@@ -151,7 +151,7 @@ class PulsedSynapse(AbstractSynapse):
 
 
 def _synapse(pulsed: bool, scheme: AbstractScheme, *rest: PyTree) -> AbstractSynapse:
-    require_kind("pulsed", pulsed, bool)
+    require("pulsed", pulsed, bool)
     return PulsedSynapse(scheme, *rest) if pulsed else GradedSynapse(scheme, *rest)
 
 

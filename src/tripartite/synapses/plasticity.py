@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Array
 
 from tripartite.core import Membrane, Parameter, Relaxation, as_cleft, has_jump, parameter
-from tripartite.core.errors import is_concrete, require_fields
+from tripartite.core.arguments import require_fields
+from tripartite.core.errors import is_concrete
 from tripartite.synapses.base import AbstractSynapse
 from tripartite.synapses.smooth_spikes import SmoothSpikes
 from tripartite.synapses.stdp import AbstractSTDP

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractParametrised, Parameter, parameter
-from tripartite.core.errors import require_kind
+from tripartite.core.arguments import require
 from tripartite.synapses.base import require_range
 
 _SONG = "Song, Miller & Abbott 2000, Nat Neurosci 3, 919"
@@ -176,7 +176,7 @@ def visual_cortex(*, full: bool = False) -> TripletSTDP:
 
     **Arguments:** `full`: all four amplitudes, rather than the minimal two.
     """
-    require_kind("full", full, bool)
+    require("full", full, bool)
     if full:
         return TripletSTDP(
             pair_potentiation=5e-10,

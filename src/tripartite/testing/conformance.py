@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from tripartite.core import (
     AbstractDynamics,
@@ -18,6 +18,7 @@ from tripartite.core import (
     prefix_leaves,
     units,
 )
+from tripartite.core.arguments import checked
 from tripartite.summary import walk_parameters
 from tripartite.testing.probes import (
     holds_stimulus,
@@ -28,7 +29,8 @@ from tripartite.testing.probes import (
 from tripartite.testing.report import Report
 
 
-def check(model: AbstractDynamics, u: Any = None, *, seed: int = 0) -> Report:
+@checked
+def check(model: AbstractDynamics, u: PyTree[Array] | None = None, *, seed: int = 0) -> Report:
     """Tests a model against everything the library expects of it.
 
     Structure and dtype of the state, its derivative and its drive and decay; parameters that are

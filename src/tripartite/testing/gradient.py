@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from tripartite.core import part_name
+from tripartite.core.arguments import checked
 from tripartite.testing.differences import extrapolated_difference
 from tripartite.testing.gradient_report import GradientReport, GradientRow, judge
 
@@ -18,6 +19,7 @@ Loss = Callable[[Any], Array]
 _DIFFERENTIATION_ERRORS = (TypeError, ValueError, NotImplementedError)
 
 
+@checked
 def gradient_check(
     loss: Loss,
     at: PyTree[Any],

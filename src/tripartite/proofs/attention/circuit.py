@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tripartite.core.arguments import checked
 from tripartite.proofs.attention.algebra import algebra_claims
 from tripartite.proofs.attention.controls import control_claims
 from tripartite.proofs.attention.digits import circuit_digits_claims
@@ -33,6 +34,7 @@ ASTROCYTES_ARE_LINEAR_ATTENTION = Theorem(
 )
 
 
+@checked
 def astrocytes_are_linear_attention(
     *,
     precision: str = "float64",

@@ -18,6 +18,7 @@ from tripartite.attention import (
     fixed_point,
     linear_attention,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.certificate import Claim, machine_epsilon
 from tripartite.proofs.digits import load_digits, split_digits
 from tripartite.proofs.digits_transformer import DigitsTransformer, load_digits_transformer
@@ -155,6 +156,7 @@ class RandomFeatureCurve(NamedTuple):
     logit_error: np.ndarray
 
 
+@checked
 def random_feature_curve(features: tuple[int, ...] = FEATURE_COUNTS) -> RandomFeatureCurve:
     """Accuracy and logit error of the digits transformer against the number of random features.
 

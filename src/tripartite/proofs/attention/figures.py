@@ -14,6 +14,7 @@ from tripartite.attention import (
     linear_attention,
     write,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.attention.inputs import draw
 
 
@@ -35,6 +36,7 @@ class Relaxing(NamedTuple):
     calcium_target: float
 
 
+@checked
 def calcium_and_synapses(*, t1: float = 16.0, tau_p: float = 24.0) -> Relaxing:
     """Six tokens written into a circuit of 3 neurons and 6 processes each, and one query read.
 

@@ -18,6 +18,7 @@ from tripartite.attention import (
     linear_attention,
     softmax_attention,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.attention.inputs import draw
 from tripartite.proofs.certificate import Claim
 
@@ -97,6 +98,7 @@ class FeatureErrors(NamedTuple):
         return float(np.polyfit(np.log(self.features), np.log(errors).mean(axis=1), 1)[0])
 
 
+@checked
 def error_against_features(
     squared_length: float,
     *,

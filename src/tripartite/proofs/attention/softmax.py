@@ -20,6 +20,7 @@ from tripartite.attention import (
     linear_attention,
     softmax_attention,
 )
+from tripartite.core.arguments import checked
 from tripartite.proofs.attention.digits import random_feature_digits_claims
 from tripartite.proofs.attention.inputs import draw, sum_bound
 from tripartite.proofs.attention.random_features import error_formula_claims, rate_claims
@@ -56,6 +57,7 @@ _NODES = 16
 _TOKENS, _SIZE, _QUERIES = 196, 64, 4
 
 
+@checked
 def linear_attention_is_softmax_in_the_limit(
     *,
     precision: str = "float64",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tripartite.core.arguments import checked
 from tripartite.proofs.certificate import Certificate, Check, Claim, Theorem, certify
 from tripartite.proofs.hodgkin_huxley import algebra, controls, networks, sensitivity, trajectory
 
@@ -31,6 +32,7 @@ THEOREM = Theorem(
 )
 
 
+@checked
 def hh_is_four_lif(
     *, precision: str = "float64", on_check: Callable[[str, Check], None] | None = None
 ) -> Certificate:

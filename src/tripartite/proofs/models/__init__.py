@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tripartite.core.arguments import checked
 from tripartite.proofs.certificate import Certificate, Check, Claim, Theorem, certify
 from tripartite.proofs.models import (
     conserved,
@@ -37,6 +38,7 @@ THEOREM = Theorem(
 )
 
 
+@checked
 def published_models(
     *, precision: str = "float64", on_check: Callable[[str, Check], None] | None = None
 ) -> Certificate:
