@@ -17,14 +17,17 @@ _RETURNED = "the library makes it, and hands it out"
 _INNER = "called by the library alone, with what a solve is made of"
 UNTOLD = {
     "core.Parameter": "a type, for annotations",
+    "core.Relaxation": "made anew in each evaluation: a solve compares it with the state",
     "solvers.is_mapped": "asks of any tree whether it holds traced values",
     "layers.parameter_count": "counts in any tree",
     "layers.trainable": "marks the arrays of any tree",
     "memory.log_cosh": "a function of arrays like those of jax.numpy, with JAX's own errors",
     **dict.fromkeys(
         (
-            "core.ParameterInfo", "fit.FitError", "fit.Packing", "proofs.Certificate",
-            "proofs.Check", "testing.GradientReport", "testing.GradientRow", "testing.Report",
+            "attention.Presented", "attention.ReadingCircuit", "core.ParameterInfo",
+            "core.Spikes", "fit.FitError",
+            "fit.Packing", "proofs.Certificate", "proofs.Check", "testing.GradientReport",
+            "testing.GradientRow", "testing.Report",
         ),
         _RETURNED,
     ),
@@ -33,8 +36,8 @@ UNTOLD = {
             "core.as_cleft", "core.as_membrane", "core.chosen", "core.is_declared",
             "core.no_spikes", "core.parameters_of", "core.part_name", "core.prefix_leaves",
             "proofs.format_bound", "proofs.format_measured", "proofs.verdict",
-            "solvers.padded_field", "solvers.products_reached", "solvers.scanned",
-            "solvers.spikes_of", "solvers.without_idle_midpoint",
+            "solvers.ExactStep", "solvers.padded_field", "solvers.products_reached",
+            "solvers.scanned", "solvers.spikes_of", "solvers.without_idle_midpoint",
         ),
         _INNER,
     ),
@@ -108,7 +111,8 @@ REQUIRED = USES | {
     },
     "astrocytes.as_drive": {"u": 1.0, "like": TRACE},
     "astrocytes.balanced": {
-        "membrane": ast.PumpedMembrane(ast.SodiumPotassiumPump(), None, -80.0), "rest": (1e5, 1e4, 3e3, 1e5),
+        "membrane": ast.PumpedMembrane(ast.SodiumPotassiumPump(), None, -80.0),
+        "rest": (1e5, 1e4, 3e3, 1e5),
     },
     "astrocytes.exchange": {
         "coupling": ast.LinearCoupling(), "junctions": ast.ring(3), "ip3": SQUARE[0],

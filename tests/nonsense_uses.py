@@ -31,7 +31,7 @@ THEOREM = Theorem("x", "x", "x", ("x",), "x")
 CERTIFICATE = tp.proofs.Certificate(THEOREM, (CHECK,), "float64", {})
 TOKENS = {"q": SQUARE, "k": SQUARE, "v": SQUARE}
 KEPT = {"model": LIF, "solution": RUN}
-FITTED = {"model": LIF, "data": None, "key": KEY}
+FITTED = {"model": LIF, "data": None, "key": KEY, "starts": 2}
 GAMES = {"trace": TRACE, "recorded": TRACE}
 POSITIONS = np.zeros((3, 2))
 
@@ -78,11 +78,6 @@ USES = {
     "attention.BertEncoder": {"config": BERT, "key": KEY},
     "attention.CircuitHeads": {"features": ELU},
     "attention.GaussHermite": {"nodes": 2, "dimension": 3},
-    "attention.Presented": {
-        "reading": jnp.ones(()), "query": jnp.ones(3), "key": jnp.ones(3), "value": jnp.ones(3),
-        "weights": SQUARE,
-    },
-    "attention.ReadingCircuit": {"rates": SQUARE, "weights": SQUARE, "entry": SQUARE},
     "attention.Taylor": {"degree": 2},
     "attention.ViTEncoder": {"config": VIT, "key": KEY},
     "attention.checkpoint_folder": {"checkpoint": "absent"},
@@ -91,7 +86,7 @@ USES = {
     "attention.load_feature_maps": {"path": "absent"},
     "attention.load_vit": {"directory": "absent"},
     "attention.reached_at": {
-        "time": 1.0, "tau_n": jnp.ones(()), "tau_s": jnp.ones(()), "log_calcium": jnp.ones(3),
+        "time": 1.0, "tau_n": jnp.ones(1), "tau_s": jnp.ones(1), "log_calcium": jnp.ones(3),
     },
     "attention.read": {"circuit": CIRCUIT, "memory": MEMORY, "query": jnp.ones(3)},
     "attention.save_feature_maps": {"path": "absent/maps", "maps": ELU},
@@ -115,9 +110,8 @@ USES = {
         "features": ELU, "q": SQUARE[:, None], "k": SQUARE[:, None], "v": SQUARE[:, None],
     },
     "attention.softmax_attention": TOKENS,
-    "core.Relaxation": {"drive": TRACE, "decay": TRACE},
-    "core.Spikes": {"times": TIMES, "cells": TIMES, "count": jnp.ones((), int)},
     "core.has_jump": {"model": LIF},
+    "core.whole": {"default": 1},
     "core.parameter": {"default": 1.0, "unit": "mV"},
     "fit.CurrentClamp": {"stimuli": tp.stimuli.Step(*jnp.ones((3, 1))), "t1": 1.0},
     "fit.Interval": {"low": 0.0, "high": 1.0},
@@ -190,9 +184,6 @@ USES = {
     "simulate": {"model": SQUID, "stimulus": tp.stimuli.Step(10.0), "t1": 1.0, "dt": 0.1},
     "solvers.AtEvents": {"solver": diffrax.Tsit5(), "inner": diffrax.ODETerm(loss)},
     "solvers.EventController": {"controller": diffrax.PIDController(1e-3, 1e-3)},
-    "solvers.ExactStep": {
-        "term": diffrax.ODETerm(loss), "dt": 0.1, "start": jnp.zeros(()), "end": jnp.ones(()),
-    },
     "solvers.FixedSteps": {"steps": 3, "dt": 0.1},
     "solvers.Jumping": {"solver": diffrax.Tsit5()},
     "solvers.Noisy": {"solver": diffrax.Tsit5(), "key": KEY},
@@ -200,6 +191,6 @@ USES = {
     "solvers.term_for": {"model": LIF, "solver": diffrax.Tsit5()},
     "summary": {"model": LIF},
     "testing.check": {"model": LIF},
-    "testing.gradient_check": {"loss": parameter, "at": LIF, "where": parameter},
-    "value_and_gradient": {"loss": parameter, "at": LIF, "where": parameter},
+    "testing.gradient_check": {"loss": parameter, "at": LIF},
+    "value_and_gradient": {"loss": parameter, "at": LIF},
 }  # fmt: skip

@@ -54,8 +54,8 @@ def value_and_gradient(
     flat, unravel = ravel_pytree(chosen)
     if flat.size == 0:
         raise ValueError(
-            "where picks no floating-point array: name parameters of the model, for example "
-            "where=lambda cell: cell.capacitance."
+            "at has no floating-point array, or where picks none: name parameters of the model, "
+            "for example where=lambda cell: cell.capacitance."
         )
 
     def of_chosen(chosen: Any) -> Array:

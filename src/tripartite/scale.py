@@ -58,7 +58,7 @@ def shard(tree: PyTree, mesh: Mesh) -> PyTree:
     if not any(_divides(x, mesh.size) for x in jax.tree.leaves(arrays)):
         shapes = sorted({str(x.shape) for x in jax.tree.leaves(arrays)})
         raise ValueError(
-            f"nothing here can be divided among {mesh.size} devices, only arrays of shape "
+            f"nothing in tree can be divided among {mesh.size} devices, only arrays of shape "
             f"{', '.join(shapes) or 'none'}: their first axis must be a multiple of {mesh.size}."
         )
     placed = jax.tree.map(

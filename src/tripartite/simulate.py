@@ -12,7 +12,13 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 from tripartite import checkpointed, planning
 from tripartite.core import AbstractDynamics, part_name
 from tripartite.core.arguments import checked
-from tripartite.core.errors import concrete_float, is_concrete, require_finite
+from tripartite.core.errors import (
+    concrete_float,
+    is_concrete,
+    require_counts,
+    require_finite,
+    require_tolerances,
+)
 from tripartite.core.files import Location
 from tripartite.core.progress import Waiting
 from tripartite.failures import check_result, state_names
@@ -104,6 +110,8 @@ def simulate(
     **Raises:** `ValueError` for input that cannot be solved; `core.errors.SolveError` for a solve
     that failed, naming the state, its unit and the time.
     """
+    require_counts(max_steps=max_steps, max_spikes=max_spikes)
+    require_tolerances(rtol=rtol, atol=atol)
     span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
     if end <= begin:
         raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
@@ -119,7 +127,7 @@ def simulate(
     if dt is None:
         common = (stimulus, y0, span, save_every, (rtol, atol), max_steps, adjoint)
         if model.located():
-            options, save, plan = planning.located(solver, model, *common, _room(max_spikes))
+            options, save, plan = planning.located(solver, model, *common, max_spikes)
         else:
             options, save, plan = planning.adaptive(solver, model, *common)
     else:
@@ -296,16 +304,6 @@ def _probe(model: AbstractDynamics, record: Record) -> _Probe:
         'record must be None (the model\'s own ports), "state", a function of the state or a '
         f"dictionary of such functions, got {record!r}."
     )
-
-
-def _room(max_spikes: int) -> int:
-    """**Raises:** `ValueError` for a buffer of spikes without room for one."""
-    if isinstance(max_spikes, bool) or not isinstance(max_spikes, int) or max_spikes < 1:
-        raise ValueError(
-            f"max_spikes must be a whole number, at least 1, got {max_spikes!r}: it is how many "
-            "spikes the solve has room for."
-        )
-    return max_spikes
 
 
 def _flattened(

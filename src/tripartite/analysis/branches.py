@@ -12,6 +12,7 @@ from jaxtyping import Array, PyTree
 from tripartite.analysis.equilibria import moving, slope_of, steady_state
 from tripartite.core import AbstractDynamics
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_above_zero, require_count
 
 Along = Callable[[Array], tuple[AbstractDynamics, Any]]
 
@@ -66,6 +67,8 @@ def follow_equilibria(
     """
     if start == stop:
         raise ValueError(f"start and stop must differ, got {start} for both.")
+    require_count("max_points", max_points, 2)
+    require_above_zero("step", step, "it is a length along the branch")
     walk = _Walk(along, start, stop, y0)
     points, tangents = [walk.first()], []
     tangents.append(walk.tangent(points[0], np.eye(len(points[0]))[-1] * np.sign(stop - start)))

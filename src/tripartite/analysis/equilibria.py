@@ -11,6 +11,7 @@ from jaxtyping import Array, Complex, Float, PyTree
 
 from tripartite.core import AbstractDynamics, prefix_leaves
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_above_zero
 
 
 def moving(model: AbstractDynamics, y: PyTree[Array]) -> tuple[Array, Callable[[Array], Any]]:
@@ -60,6 +61,8 @@ def steady_state(
     **Raises:** an Equinox run-time error if no such state is found.
     """
     start, slope, back = slope_of(model, model.init() if y0 is None else y0, u)
+    if tolerance is not None:
+        require_above_zero("tolerance", tolerance, "leave it out for eps^(2/3)")
     small = float(jnp.finfo(start.dtype).eps) ** (2 / 3) if tolerance is None else tolerance
     solver = optimistix.Dogleg(rtol=small, atol=small)
     solution = optimistix.root_find(lambda x, _: slope(x), solver, start, max_steps=2000)

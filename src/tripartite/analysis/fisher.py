@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from tripartite.core import part_name
 from tripartite.core.arguments import checked
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_above_zero, require_finite
 
 
 class FisherInformation(NamedTuple):
@@ -29,7 +29,7 @@ class FisherInformation(NamedTuple):
 
 @checked
 def fisher_information(
-    trace: Callable[[Any], PyTree[Array]], parameters: PyTree[Array], noise: PyTree[Any]
+    trace: Callable[[Any], PyTree[Array]], parameters: PyTree[Array], noise: PyTree[Array]
 ) -> FisherInformation:
     """The Fisher information of a recording with independent Gaussian noise.
 
@@ -55,6 +55,8 @@ def fisher_information(
     than parameters, or, where the values are known, if some change of the parameters leaves the
     recording as it is: it names the change.
     """
+    for value in jax.tree.leaves(parameters):
+        require_finite("parameters", value, "give what a model can have")
     flat, rebuild = ravel_pytree(parameters)
     if flat.size == 0 or not jnp.issubdtype(flat.dtype, jnp.floating):
         raise ValueError(
@@ -84,11 +86,7 @@ def fisher_information(
 def _sizes(recorded: PyTree[Any], noise: PyTree[Any]) -> PyTree[Array]:
     """The noise of each sample, one array for each of the recording."""
     for value in jax.tree.leaves(noise):
-        if is_concrete(value) and not np.all(np.asarray(value) > 0):
-            raise ValueError(
-                f"noise must be positive, got {np.min(np.asarray(value))}: it is the standard "
-                "deviation of a sample."
-            )
+        require_above_zero("noise", value, "it is the standard deviation of a sample")
     if not jax.tree.leaves(recorded):
         raise ValueError("the trace records nothing: return an array, or a tree of them.")
     if jax.tree.structure(noise) != jax.tree.structure(recorded):

@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation
 from tripartite.core.arguments import checked
-from tripartite.core.errors import as_numbers, is_concrete
+from tripartite.core.errors import as_numbers, is_concrete, require_finite
 
 
 class AstrocyteDrive(NamedTuple):
@@ -85,8 +85,12 @@ def as_drive(
 def require_not_negative(name: str, concentration: Any) -> None:
     """**Raises:** `ValueError` if a value known now is a negative concentration."""
     for value in jax.tree.leaves(concentration):
-        if is_concrete(value) and np.any(as_numbers(name, value) < 0):
-            worst = float(np.min(np.asarray(value)))
+        if not is_concrete(value):
+            continue
+        known = as_numbers(name, value)
+        require_finite(name, known, "give a concentration")
+        if np.any(known < 0):
+            worst = float(np.min(known))
             raise ValueError(
                 f"{name} must not be negative, got {worst} uM: a concentration is zero or more."
             )

@@ -12,7 +12,7 @@ from tripartite.astrocytes.base import AbstractAstrocyte, AstrocyteDrive, as_dri
 from tripartite.astrocytes.coupling import AbstractCoupling
 from tripartite.core import AbstractRelaxation, Relaxation, has_jump
 from tripartite.core.arguments import checked, require_fields
-from tripartite.core.errors import is_concrete, whole_number
+from tripartite.core.errors import is_concrete, require_axes, require_count
 
 
 class GapJunctions(NamedTuple):
@@ -50,8 +50,7 @@ def ring(count: int) -> GapJunctions:
 
     **Raises:** `ValueError` for fewer than three cells.
     """
-    if whole_number("count", count) < 3:
-        raise ValueError(f"a ring needs at least three cells, got {count}.")
+    require_count("count", count, 3)
     here = jnp.arange(count)
     return GapJunctions(here, jnp.roll(here, -1))
 
@@ -63,6 +62,7 @@ def exchange(coupling: AbstractCoupling, junctions: GapJunctions, ip3: Array) ->
     The flux of a junction is computed once, added to one cell and taken from the other: nothing is
     gained or lost but by rounding.
     """
+    require_axes("cells", ip3=ip3)
     here, there = junctions
     flux = coupling(ip3[here], ip3[there])
     return jnp.zeros_like(ip3).at[here].add(flux).at[there].add(-flux)
@@ -92,6 +92,7 @@ class AstrocyteNetwork(AbstractRelaxation):
 
     def __check_init__(self) -> None:
         require_fields(self)
+        require_count("count", self.count, 1)
         if not isinstance(self.junctions, GapJunctions):
             raise ValueError(
                 f"junctions must be GapJunctions, such as ring(3), got {self.junctions!r}."

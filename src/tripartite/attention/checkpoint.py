@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 
 from tripartite.attention.hub import Folder, checkpoint_folder, missing_extra
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_counts
 
 _LAYOUT = (
     "A checkpoint is a folder with config.json, model.safetensors and, for reading text, "
@@ -190,6 +191,7 @@ def tokenize(
     **Raises:** `ImportError` without the `text` extra; `ValueError` if `tokenizer.json` is missing
     or broken.
     """
+    require_counts(max_tokens=max_tokens)
     tokenizer = _tokenizer(directory)
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.attention.features import AbstractFeatureMap, OneProcessPerToken
+from tripartite.core.errors import require_counts
 
 _MODES = ("fixed-point", "ode")
 
 
-def check_sizes(num_heads: int, query_size: int) -> None:
-    """**Raises:** `ValueError` if there is no head, or not one channel for each."""
+def check_sizes(num_heads: int, query_size: int, **others: int | None) -> None:
+    """**Raises:** `ValueError` if there is no head, not one channel for each, or no size."""
+    require_counts(**others)
     if num_heads < 1 or query_size < num_heads:
         raise ValueError(
             "an attention layer needs at least one head and a channel of the query for each, got "

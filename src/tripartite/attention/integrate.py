@@ -19,7 +19,7 @@ from tripartite.attention.fixed_point import (
 )
 from tripartite.core import astype
 from tripartite.core.arguments import checked
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_above_zero, require_axes
 from tripartite.simulate import simulate
 
 # What "has reached its output" means in `Reading.settling_time`; in float32, 100 eps.
@@ -108,6 +108,7 @@ def _write_token(
 ) -> tuple[CircuitState, Memory]:
     y, memory = before
     u = circuit.writing(memory, key, value)
+    require_above_zero("t_write", t_write, "it is how long a token is presented, in ms")
     options = {"record": lambda y: y.x, "save_every": t_write} | solve
     y = simulate(circuit, u, t1=t_write, y0=y, **options).stats["y1"]
     return y, circuit.deposit(memory, y, key)
@@ -134,6 +135,8 @@ def read(
     **Raises:** `ValueError` (under `jit` an Equinox run-time error) if the calcium does not sum to
     something positive: nothing would stop the synapses from growing.
     """
+    require_axes("processes", query=query)
+    require_above_zero("t_read", t_read, "it is how long a query is presented, in ms")
     y0 = circuit.init() if y0 is None else y0
     calcium = circuit.calcium(memory, query)
     total = jnp.sum(calcium)[None]
@@ -202,6 +205,8 @@ def circuit_attention(
     not come to rest after `t_read`. Under `jit`, those about values are Equinox run-time errors.
     """
     check_tokens(q, k, v, mask, causal)
+    if tolerance is not None:
+        require_above_zero("tolerance", tolerance, "leave it out for sqrt(eps)")
     query_rates, key_rates = masked_features(features, q, k, mask)
     v = forget_masked(v, mask)
     _check_written(query_rates, key_rates, mask, causal)

@@ -25,6 +25,7 @@ from tripartite.attention.pieces import (
     write_piece,
 )
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_axes, require_counts
 
 # Tokens in a piece. A causal one costs its square; a longer one saves states in a gradient.
 _CAUSAL, _WHOLE = 128, 512
@@ -63,9 +64,11 @@ def linear_time(
         point that is read; by default all.
     - `piece`: tokens in a piece, by default 128 (causal) or 512.
 
-    **Raises:** `ValueError` as `fixed_point` does (shapes are the caller's to check); under `jit`,
+    **Raises:** `ValueError` as `fixed_point` does (sizes are the caller's to check); under `jit`,
     what concerns values is an Equinox run-time error.
     """
+    require_axes("tokens heads d", q=q, k=k, v=v)
+    require_counts(piece=piece)
     dtype = summed_in(v.dtype)
     encoder = Encoder(features, per_head, scale, dtype)
     k, v = forget_hidden(k, mask), forget_hidden(v, mask)

@@ -63,6 +63,9 @@ class AstrocyteEncoder(eqx.Module):
     encoder: AbstractEncoder
     circuits: tuple[CircuitHeads, ...]
 
+    def __check_init__(self) -> None:
+        require_fields(self)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Array:
         """The transformer's output; arguments are its own, all but `attend`."""
         return self.encoder(*args, attend=self.circuits, **kwargs)

@@ -26,6 +26,7 @@ from tripartite.attention.encoder import (
 )
 from tripartite.attention.hub import Folder, checkpoint_folder
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_counts
 
 # How the fields below are spelt in a checkpoint, for those that differ.
 _SPELLINGS = {
@@ -143,6 +144,7 @@ class ViTEncoder(AbstractEncoder):
 
     @checked
     def __init__(self, config: ViTConfig, classes: int | None = None, *, key: PRNGKeyArray):
+        require_counts(classes=classes)
         first, positions, patches, last, *layers = jax.random.split(
             key, 4 + config.num_hidden_layers
         )

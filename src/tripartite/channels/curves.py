@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from tripartite.channels.rates import AbstractRate
-from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core import AbstractParametrised, Parameter, parameter, whole
 from tripartite.core.numerics import hill, logistic
 
 
@@ -41,7 +41,7 @@ class Boltzmann(AbstractSteadyState):
 
     midpoint: Parameter = parameter(-40.0, "mV")
     scale: Parameter = parameter(5.0, "mV", nonzero=True)
-    power: int = eqx.field(static=True, default=1)
+    power: int = whole(1)
 
     def __call__(self, v: Array, calcium: Array | None = None) -> Array:
         return logistic((v - self.midpoint) / self.scale) ** self.power
@@ -65,7 +65,7 @@ class CalciumHill(AbstractSteadyState, AbstractReadsCalcium):
     """
 
     half: Parameter = parameter(1.0, "uM", positive=True)
-    power: int = eqx.field(static=True, default=1)
+    power: int = whole(1)
 
     def __call__(self, v: Array, calcium: Array | None = None) -> Array:
         return hill(known(calcium), self.half, self.power)

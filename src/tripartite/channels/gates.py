@@ -3,7 +3,6 @@
 import abc
 from collections.abc import Mapping
 
-import equinox as eqx
 from jaxtyping import Array
 
 from tripartite.channels.curves import (
@@ -13,7 +12,7 @@ from tripartite.channels.curves import (
     known,
 )
 from tripartite.channels.rates import AbstractRate
-from tripartite.core import AbstractParametrised, Parameter, parameter
+from tripartite.core import AbstractParametrised, Parameter, parameter, whole
 
 
 class AbstractGate(AbstractParametrised):
@@ -51,7 +50,7 @@ class Gate(AbstractMovingGate):
 
     opening: AbstractRate
     closing: AbstractRate
-    power: int = eqx.field(static=True, default=1)
+    power: int = whole(1)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
 
     def conducting(self, fraction: Array) -> Array:
@@ -78,7 +77,7 @@ class RelaxingGate(AbstractMovingGate):
 
     steady: AbstractSteadyState
     time: AbstractTimeConstant
-    power: int = eqx.field(static=True, default=1)
+    power: int = whole(1)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of the rate")
 
     def conducting(self, fraction: Array) -> Array:
@@ -108,8 +107,8 @@ class CalciumGate(AbstractMovingGate, AbstractReadsCalcium):
 
     closing: Parameter = parameter(0.03, "1/ms", positive=True)
     half: Parameter = parameter(25.0, "uM", positive=True)
-    bound: int = eqx.field(static=True, default=2)
-    power: int = eqx.field(static=True, default=2)
+    bound: int = whole(2)
+    power: int = whole(2)
     factor: Parameter = parameter(1.0, "1", positive=True, doc="temperature factor of both rates")
 
     def conducting(self, fraction: Array) -> Array:
@@ -132,7 +131,7 @@ class InstantaneousGate(AbstractGate):
     """A gate so fast that it is always at its steady state: a function of v, without a state."""
 
     steady: AbstractSteadyState
-    power: int = eqx.field(static=True, default=1)
+    power: int = whole(1)
 
     def conducting(self, fraction: Array) -> Array:
         """`fraction ^ power`."""

@@ -31,6 +31,7 @@ from tripartite.core.parameters import (
     parameters_of,
     part_name,
     signal,
+    whole,
 )
 from tripartite.core.ports import Cleft, Membrane, as_cleft, as_membrane
 
@@ -68,4 +69,5 @@ __all__ = [
     "signal",
     "surrogates",
     "units",
+    "whole",
 ]

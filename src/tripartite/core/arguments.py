@@ -120,7 +120,7 @@ def fits(value: Any, kind: Any) -> bool:
     plain = origin or kind
     if not isinstance(plain, type) or plain is Any or getattr(plain, "_is_protocol", False):
         return True
-    if issubclass(plain, jax.Array | AbstractArray):
+    if issubclass(plain, jax.Array | AbstractArray | np.ndarray):
         return _is_array(value)
     if issubclass(plain, PyTree):
         return _fits_tree(value, kind)
@@ -222,7 +222,7 @@ def in_words(kind: Any) -> str:
     if plain in _WORDS:
         of = inner[0] if inner and plain in (tuple, Sequence, Iterable) else Any
         return _WORDS[plain] + ("" if of is Any else f", each of them {in_words(of)}")
-    if isinstance(plain, type) and issubclass(plain, jax.Array | AbstractArray):
+    if isinstance(plain, type) and issubclass(plain, jax.Array | AbstractArray | np.ndarray):
         return "an array of numbers"
     if isinstance(plain, type) and issubclass(plain, PyTree):
         leaf = getattr(kind, "leaftype", Any)

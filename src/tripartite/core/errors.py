@@ -48,14 +48,33 @@ def require_numbers(**given: Any) -> None:
             require_finite(name, as_numbers(name, value), "give a number")
 
 
-def whole_number(name: str, value: Any) -> int:
+def require_count(name: str, value: Any, low: int, high: int | None = None) -> int:
     """`value` as a Python integer.
 
-    **Raises:** `ValueError` if it is none.
+    **Raises:** `ValueError` if it is not a whole number in `[low, high]`.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name} must be a whole number, got {value!r}.")
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        limit = "" if high is None else f" and at most {high}"
+        raise ValueError(f"{name} must be a whole number, at least {low}{limit}, got {value!r}.")
     return int(value)
+
+
+def require_counts(**given: Any) -> None:
+    """**Raises:** `ValueError` by its name for what is not a whole number above 0, or `None`."""
+    for name, value in given.items():
+        if value is not None:
+            require_count(name, value, 1)
+
+
+def require_axes(axes: str, **given: Any) -> None:
+    """**Raises:** `ValueError` by its name for an array of another number of axes."""
+    for name, value in given.items():
+        if np.ndim(value) != len(axes.split()):
+            raise ValueError(
+                f"{name} must have the axes ({', '.join(axes.split())}), got shape "
+                f"{np.shape(value)}: for more of them use jax.vmap."
+            )
 
 
 def require_finite(name: str, value: Any, remedy: str) -> None:
@@ -68,6 +87,24 @@ def require_finite(name: str, value: Any, remedy: str) -> None:
                 f"{name} must be finite, got {values.ravel()[bad[0]]} at flat index {bad[0]} "
                 f"({bad.size} such values): {remedy}."
             )
+
+
+def require_above_zero(name: str, value: Any, remedy: str) -> None:
+    """**Raises:** `ValueError` for a number known now that is not finite, or not above zero."""
+    if is_concrete(value):
+        values = as_numbers(name, value)
+        if not np.all((values > 0) & np.isfinite(values)):
+            raise ValueError(f"{name} must be positive and finite, got {np.min(values)}: {remedy}.")
+
+
+def require_tolerances(**given: Any) -> None:
+    """**Raises:** `ValueError` by its name for one that is negative, or if all are zero."""
+    known = {name: np.asarray(x) for name, x in given.items() if x is not None and is_concrete(x)}
+    for name, value in known.items():
+        if np.any(value < 0):
+            raise ValueError(f"{name} must not be negative, got {value}: it bounds an error.")
+    if len(known) == len(given) and not any(np.any(value > 0) for value in known.values()):
+        raise ValueError(f"{' and '.join(given)} must not be zero: no step is without error.")
 
 
 class SolveError(RuntimeError):

@@ -12,7 +12,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from tripartite.core.arguments import checked, require_fields
-from tripartite.core.errors import as_numbers
+from tripartite.core.errors import as_numbers, require_count
 from tripartite.core.units import Unit
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _field(default: float | None, metadata: dict[str, Any], convert: Any = _stro
             raise ValueError(f"{made.name} must be a number or an array of numbers, got None.")
         return convert(made.name, value)
 
+    if default is not None:
+        as_numbers("default", default)
     start: dict[str, Any] = {} if default is None else {"default_factory": lambda: default}
     made: dataclasses.Field[Any] = eqx.field(converter=named, metadata=metadata, **start)
     return made
@@ -119,6 +121,18 @@ def is_declared(field: dataclasses.Field[Any]) -> bool:
     return any(mark in field.metadata for mark in (_MARK, _SIGNAL, _CONSTANT))
 
 
+def whole(default: int) -> Any:
+    """Declares a static field that is a whole number above 0, such as an exponent."""
+    require_count("default", default, 1)
+
+    def convert(value: Any) -> int:
+        return require_count(made.name, value, 1)
+
+    made: dataclasses.Field[Any] = eqx.field(static=True, converter=convert, default=default)
+    return made
+
+
+@checked
 def constant(*, static: bool = False) -> Any:
     """Declares a field that is no parameter: indices, or (static) what a solve is compiled for."""
     return eqx.field(static=static, metadata={_CONSTANT: True})

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from tripartite.analysis import spike_mask
 from tripartite.core.arguments import checked
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_above_zero, require_axes
 
 
 class Features(NamedTuple):
@@ -52,6 +52,7 @@ def crossing_times(
     **Raises:** `ValueError` for other shapes, or `most` below 1.
     """
     _check_trace(ts, v)
+    require_above_zero("width", width, "it is the width of a sigmoid in mV")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}.")
     return _crossings(ts, v, most, threshold, rearm)
@@ -82,6 +83,8 @@ def spike_count(v: Float[Array, " t"], *, threshold: float = 0.0, width: float =
 
     **Arguments:** `v` in mV; `threshold` and `width` in mV.
     """
+    require_axes("t", v=v)
+    require_above_zero("width", width, "it is the width of a sigmoid in mV")
     lit = jax.nn.sigmoid((v - threshold) / width)
     return jnp.sum(jax.nn.relu(lit[1:] - lit[:-1]))
 
@@ -115,6 +118,7 @@ def features(
     _check_trace(ts, v)
     if is_concrete(ts) and not onset <= float(np.asarray(ts)[-1]):
         raise ValueError(f"onset must lie within the trace, got {onset} ms.")
+    require_above_zero("width", width, "it is the width of a sigmoid in mV")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}.")
     return _read(ts, v, most, onset, threshold, rearm, width)

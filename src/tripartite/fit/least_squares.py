@@ -11,6 +11,7 @@ import optimistix
 from jaxtyping import Array, PRNGKeyArray
 
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_tolerances
 from tripartite.core.progress import Waiting
 from tripartite.fit.fitted import Fitted
 from tripartite.fit.packing import Constraints, Packing, Where, pack
@@ -63,6 +64,7 @@ def least_squares(
     **Raises:** `ValueError` for what cannot be fitted, or if the residuals are not finite at any
     end.
     """
+    require_tolerances(rtol=rtol, atol=atol)
     if (key is None) == isinstance(starts, int):
         raise ValueError("random starts need a key, and nothing else does: pass both or neither.")
     if not len(stages) or iterations < 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxtyping import Array
 
-from tripartite.core.arguments import checked
+from tripartite.core.arguments import checked, require_fields
 from tripartite.fit.packing import Constraints, Packing, Where, pack
 
 
@@ -21,6 +21,9 @@ class LogDensity:
     loss: Callable[[Any, Any], Array]
     data: Any
     log_prior: Callable[[dict[str, Array]], Array] | None
+
+    def __post_init__(self) -> None:
+        require_fields(self)
 
     def __call__(self, z: Array) -> Array:
         found = self.packing.log_volume(z) - self.loss(self.packing.unpack(z), self.data)

@@ -15,7 +15,7 @@ from tripartite.cells import AbstractCell
 from tripartite.cells import VoltageClamp as OneChannel
 from tripartite.channels import AbstractChannel
 from tripartite.core.arguments import require_fields
-from tripartite.core.errors import concrete_float, require_finite
+from tripartite.core.errors import concrete_float, require_above_zero, require_finite
 from tripartite.simulate import simulate
 from tripartite.stimuli import AbstractStimulus, Sampled, Step
 
@@ -51,6 +51,9 @@ class CurrentClamp(eqx.Module):
 
     def __check_init__(self) -> None:
         require_fields(self)
+        require_above_zero("dt", self.dt, "it is the step in ms")
+        if self.save_every is not None:
+            require_above_zero("save_every", self.save_every, "it is the time between samples")
         sizes = {jnp.shape(x)[:1] for x in jax.tree.leaves(self.stimuli)}
         if len(sizes) != 1 or () in sizes:
             raise ValueError(
@@ -162,6 +165,9 @@ class VoltageClamp(eqx.Module):
 
     def __check_init__(self) -> None:
         require_fields(self)
+        require_above_zero("dt", self.dt, "it is the step in ms")
+        if self.save_every is not None:
+            require_above_zero("save_every", self.save_every, "it is the time between samples")
         if np.ndim(self.commands) != 1 or np.size(self.commands) == 0:
             raise ValueError(
                 f"commands must be one voltage (mV) per sweep, got shape {np.shape(self.commands)}."

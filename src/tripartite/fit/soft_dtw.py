@@ -37,7 +37,7 @@ def soft_dtw(x: Float[Array, "n *d"], y: Float[Array, "m *d"], gamma: Any = 1.0)
             as_numbers(name, series)
     if x.ndim not in (1, 2) or x.ndim != y.ndim or x.shape[1:] != y.shape[1:]:
         raise ValueError(
-            f"soft_dtw needs two series of numbers or of vectors of one width, time first, got "
+            f"x and y must be two series of numbers or of vectors of one width, time first, got "
             f"shapes {x.shape} and {y.shape}."
         )
     if 0 in (x.shape[0], y.shape[0]):

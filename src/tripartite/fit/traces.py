@@ -4,11 +4,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from tripartite.core.arguments import checked
-from tripartite.core.errors import is_concrete, require_finite
+from tripartite.core.errors import require_above_zero, require_finite
 
 
 @checked
@@ -71,11 +70,7 @@ def _scaled(trace: Any, recorded: Any, noise: Any) -> list[Array]:
                 "sample both at the same times (save_every=)."
             )
         require_finite("recorded", y, "cut out what was not recorded")
-        if is_concrete(s) and not np.all((np.asarray(s) > 0) & np.isfinite(s)):
-            raise ValueError(
-                f"noise must be positive and finite, got {np.min(np.asarray(s))}: it is the "
-                "standard deviation of a sample."
-            )
+        require_above_zero("noise", s, "it is the standard deviation of a sample")
         x = jnp.asarray(x)
         scale = jnp.broadcast_to(jnp.asarray(s, x.dtype), x.shape)
         found.append((x - jnp.asarray(y, x.dtype)) / scale)

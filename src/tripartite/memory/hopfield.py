@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from tripartite.core.arguments import checked
-from tripartite.core.errors import require_numbers, whole_number
+from tripartite.core.errors import is_concrete, require_axes, require_count, require_numbers
 from tripartite.core.numerics import length
 from tripartite.memory.two_layer import require_patterns
 
@@ -62,6 +62,7 @@ def memories_mixed(weights: Float[Array, " memories"]) -> Float[Array, ""]:
     Near their number the state is the average of all (the first of Ramsauer et al.'s three
     regimes); near 1 it is a single memory; in between, a metastable average over a cluster.
     """
+    require_axes("memories", weights=weights)
     logs = jnp.log(jnp.where(weights > 0, weights, 1.0))
     return jnp.exp(-jnp.sum(weights * logs))
 
@@ -91,7 +92,10 @@ def one_step_bound(
 
     **Arguments:** as for `hopfield_update`; `fixed_point` x*, by default the memory itself.
     """
+    require_numbers(beta=beta)
     _check(patterns, state)
+    if is_concrete(index):
+        require_count("index", int(index), 0, len(patterns) - 1)
     memory = patterns[index]
     longest = jnp.max(length(patterns))
     away = length(state - memory)
@@ -123,9 +127,9 @@ def exponential_storage(
 
     **Raises:** `ValueError` for a dimension below 2, or numbers that are not positive (p below 1).
     """
-    whole_number("dimension", dimension)
+    require_count("dimension", dimension, 2)
     require_numbers(beta=beta, scale=scale, failure=failure)
-    if dimension < 2 or min(beta, scale, failure) <= 0 or failure >= 1:
+    if min(beta, scale, failure) <= 0 or failure >= 1:
         raise ValueError(
             "exponential_storage needs dimension of at least 2, positive beta and scale, and a "
             f"failure probability between 0 and 1, got dimension={dimension}, beta={beta}, "

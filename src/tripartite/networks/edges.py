@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from tripartite.core.arguments import checked
-from tripartite.core.errors import as_numbers, is_concrete
+from tripartite.core.errors import as_numbers, is_concrete, require_count, require_counts
 from tripartite.core.progress import shown_while
 
 
@@ -72,15 +72,6 @@ def generator(key: PRNGKeyArray) -> np.random.Generator:
         raise ValueError(f"key must be a JAX key, such as jax.random.key(0), got {key!r}.")
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     return np.random.default_rng(np.asarray(jax.random.key_data(key) if typed else key).ravel())
-
-
-def require_count(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """**Raises:** `ValueError` if it is not a whole number in `[low, high]`."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        limit = "" if high is None else f" and at most {high}"
-        raise ValueError(f"{name} must be a whole number, at least {low}{limit}, got {value!r}.")
-    return int(value)
 
 
 def require_probability(name: str, value: Any) -> float:
@@ -163,6 +154,7 @@ def fixed_fan_out(
     n_pre: int, n_post: int, k: int, *, key: PRNGKeyArray, loops: bool = True
 ) -> Edges:
     """Each cell reaches exactly `k` different cells: `fixed_fan_in` the other way round."""
+    require_counts(n_post=n_post, n_pre=n_pre)
     turned = fixed_fan_in(n_post, n_pre, k, key=key, loops=loops)
     return sorted_by_post(turned.post, turned.pre)
 

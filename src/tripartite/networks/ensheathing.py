@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from tripartite.core.arguments import checked, require_fields
+from tripartite.core.errors import require_count
 from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
     generator,
-    require_count,
     require_probability,
     subsets,
 )

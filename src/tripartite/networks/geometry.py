@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_above_zero, require_count
 from tripartite.core.progress import shown_while
 from tripartite.networks.edges import (
     Edges,
     generator,
-    require_count,
     require_probability,
     sorted_by_post,
 )
@@ -48,6 +48,8 @@ def distance_dependent(
             "positions must be [cells, dimensions] of one dimension, got shapes "
             f"{pre.shape} and {post.shape}."
         )
+    if period is not None:
+        require_above_zero("period", period, "leave it out for space without end")
     rng, found = generator(key), []
     step = max(1, _CHUNK // max(1, len(pre)))
     for first in range(0, len(post), step):
@@ -77,6 +79,7 @@ def lattice(shape: Sequence[int], radius: float = 1.0, *, periodic: bool = False
 
     **Raises:** `ValueError` for a periodic side too short for the radius.
     """
+    require_above_zero("radius", radius, "it is in spacings of the lattice")
     sides = [require_count("a side of the lattice", side, 1) for side in shape]
     reach = int(np.floor(radius))
     if periodic and any(side <= 2 * reach for side in sides):

@@ -11,9 +11,8 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import AbstractRelaxation, Events, Relaxation, part_name
 from tripartite.core.arguments import checked
-from tripartite.core.errors import is_concrete
+from tripartite.core.errors import is_concrete, require_count
 from tripartite.networks.crossing import AbstractCrossing, Crossing
-from tripartite.networks.edges import require_count
 
 
 class Population(AbstractRelaxation):
@@ -33,6 +32,10 @@ class Population(AbstractRelaxation):
     axes: tuple[int | None, ...] = eqx.field(static=True)
     size: int = eqx.field(static=True)
     crossing: AbstractCrossing = eqx.field(default_factory=Crossing)
+
+    # Equinox runs this beside the check of the fields, which it does not replace.
+    def __check_init__(self) -> None:
+        require_count("size", self.size, 1)
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """`function(unit, *args)` for every unit: arrays with a leading axis of `size` are spread.
@@ -157,7 +160,7 @@ def population(
     **Raises:** `ValueError` for an array whose length is not `n`, a unit without drive and decay,
     or a `make` that mixes the units.
     """
-    require_count("a population's size", n, 1)
+    require_count("n", n, 1)
     crossing = Crossing() if crossing is None else crossing
     if isinstance(make, AbstractRelaxation):
         if per_unit:

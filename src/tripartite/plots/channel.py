@@ -1,11 +1,12 @@
 """A channel's gates: where they tend to, and how fast."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from tripartite import channels
 from tripartite.core.arguments import checked
@@ -14,14 +15,16 @@ from tripartite.plots.figure import BLUE, GREEN, ORANGE, RED, new_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Values = Array | np.ndarray | Sequence[float] | float | None
+
 
 @checked
 def channel(
     channel: channels.AbstractChannel,
     axes: "tuple[Axes, Axes] | None" = None,
     *,
-    v: Any = None,
-    calcium: Any = None,
+    v: Values = None,
+    calcium: Values = None,
 ) -> "tuple[Axes, Axes]":
     """The open fraction that each gate of a channel tends to, and how long it takes.
 
@@ -46,6 +49,8 @@ def channel(
         v = -60.0 if over_calcium else np.linspace(-100.0, 50.0, 301)
     if axes is None:
         axes = tuple(new_figure(1, 8.0, 3.0, ncols=2)[1][0])
+    if not isinstance(axes, Sequence | np.ndarray) or len(axes) != 2:
+        raise ValueError(f"axes must be a pair of matplotlib axes, got {axes!r}.")
     left, right = axes
     across = np.asarray(calcium if over_calcium else v)
     colours = (BLUE, ORANGE, GREEN, RED)

@@ -11,6 +11,7 @@ import numpy as np
 from tripartite import analysis
 from tripartite.cells import ConductanceState
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_count
 from tripartite.plots.figure import CYCLE, INK, RED, axes_or_new, new_figure, quantity
 from tripartite.stimuli import as_stimulus
 
@@ -70,6 +71,7 @@ def stimulus(
     **Arguments:** `given`: a number or a `tripartite.stimuli` object; `label`: what the vertical
     axis says, with its unit.
     """
+    require_count("points", points, 2)
     ts = jnp.linspace(t0, t1, points)
     drive = as_stimulus(given, ts.dtype)
     values = np.asarray(jax.jit(jax.vmap(lambda t: drive(t) + jnp.zeros_like(t)))(ts))

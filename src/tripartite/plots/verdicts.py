@@ -1,6 +1,6 @@
 """Numbers of proofs and benchmarks: margins, attention maps, error against time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def _colour(check: Check) -> str:
 
 @checked
 def attention_maps(
-    maps: Mapping[str, Any], tokens: Any = None, *, most: float | None = None
+    maps: Mapping[str, Any], tokens: Sequence[str] | None = None, *, most: float | None = None
 ) -> "tuple[Axes, ...]":
     """Attention weights side by side on one scale of colours: `{title: [queries, keys]}`.
 

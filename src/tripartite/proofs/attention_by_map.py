@@ -22,6 +22,7 @@ from tripartite.attention import (
     tokenize,
 )
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_counts
 from tripartite.proofs.paragraphs import read_paragraphs
 
 _SHORTEST, _LONGEST = 8, 24
@@ -56,6 +57,7 @@ def attention_by_map(
 
     **Raises:** as `transformer_runs_on_astrocytes` does.
     """
+    require_counts(random_features=random_features)
     encoder = load_bert(directory)
     ids = jnp.asarray(_paragraph(directory, text, encoder.max_tokens))
     d_head = encoder.attentions[0].d_head

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tripartite.core.arguments import checked
+from tripartite.core.arguments import checked, require_fields
 
 RUNGS = ("algebra", "trajectory", "gradient", "negative control", "real input")
 SYMPY_ABSENT = "absent (the symbolic checks did not run; the plots extra brings it)"
@@ -49,6 +49,7 @@ class Claim:
     note: Callable[[], str] | None = None
 
     def __post_init__(self) -> None:
+        require_fields(self)
         if self.rung not in RUNGS:
             raise ValueError(f"rung must be one of {RUNGS}, got {self.rung!r}.")
 
@@ -86,6 +87,9 @@ class Theorem:
     latex: str
     assumptions: tuple[str, ...]
     source: str
+
+    def __post_init__(self) -> None:
+        require_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)

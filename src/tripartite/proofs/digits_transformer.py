@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from tripartite.attention import AbstractEncoder, AttentionSize, softmax_attention
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_counts
 
 _PATCH = 2
 _TOKENS = 16
@@ -108,6 +109,7 @@ class DigitsTransformer(AbstractEncoder):
         hidden: int = 64,
         key: PRNGKeyArray,
     ):
+        require_counts(width=width, heads=heads, layers=layers, hidden=hidden)
         if width % heads:
             raise ValueError(
                 f"width {width} cannot be split over {heads} heads: choose a number of heads that "

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from tripartite.attention import AbstractFeatureMap, PositiveRandom, swap_attention
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_axes
 from tripartite.proofs.certificate import Claim, machine_epsilon
 from tripartite.proofs.paragraphs import Reading, hidden_states
 
@@ -48,6 +49,8 @@ def sentence_embeddings(
 
     Reimers and Gurevych 2019 (arXiv 1908.10084), section 3, mean pooling.
     """
+    require_axes("paragraphs tokens width", hidden=hidden)
+    require_axes("paragraphs tokens", mask=mask)
     count = jnp.sum(mask, axis=1, keepdims=True).astype(hidden.dtype)
     mean = jnp.sum(jnp.where(mask[:, :, None], hidden, 0.0), axis=1) / count
     return mean / jnp.linalg.norm(mean, axis=1, keepdims=True)
@@ -58,6 +61,7 @@ def sentence_agreement(
     original: Float[Array, "paragraphs width"], swapped: Float[Array, "paragraphs width"]
 ) -> SentenceAgreement:
     """Compares the embeddings of two models of the same paragraphs, each of length one."""
+    require_axes("paragraphs width", original=original, swapped=swapped)
     # |a - b|^2 / 2 is one minus the cosine, without the digits that 1 - a.b would lose.
     gaps = jnp.sum((original - swapped) ** 2, axis=1) / 2
     count = original.shape[0]

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from tripartite.core import Spikes, chosen
+from tripartite.core.arguments import require_fields
+from tripartite.core.errors import require_count
 from tripartite.solvers.exponential import AbstractExponential
 from tripartite.solvers.locating import AIM, END, KICK, NOTHING, Ahead, frozen
 from tripartite.solvers.wrapped import AbstractAfterStep
@@ -77,8 +79,12 @@ class AtEvents(AbstractAfterStep):
     """
 
     solver: diffrax.AbstractSolver
-    inner: Any
+    inner: diffrax.AbstractTerm
     places: int = eqx.field(static=True, default=8)
+
+    # Equinox runs this beside the check of the fields, which it does not replace.
+    def __check_init__(self) -> None:
+        require_count("places", self.places, 1)
 
     @property
     def term_structure(self) -> Any:
@@ -207,6 +213,9 @@ class EventController(diffrax.AbstractAdaptiveStepSizeController):
 
     def __init__(self, controller: diffrax.PIDController) -> None:
         self.controller = controller
+
+    def __check_init__(self) -> None:
+        require_fields(self)
 
     @property
     def rtol(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]

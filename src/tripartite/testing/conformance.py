@@ -19,6 +19,7 @@ from tripartite.core import (
     units,
 )
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_count
 from tripartite.summary import walk_parameters
 from tripartite.testing.probes import (
     holds_stimulus,
@@ -47,6 +48,7 @@ def check(model: AbstractDynamics, u: PyTree[Array] | None = None, *, seed: int 
     **Returns:** a `Report`; `report.assert_ok()` raises if there is a problem. Its notes say which
     coefficients contain their own state: allowed, but first order without the midpoint.
     """
+    require_count("seed", seed, 0)
     problems = [*_parameter_problems(model)]
     notes: list[str] = []
     structural = list(_structure_problems(model, u))

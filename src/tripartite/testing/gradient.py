@@ -12,6 +12,7 @@ from jaxtyping import Array, PyTree
 
 from tripartite.core import part_name
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_above_zero, require_count, require_counts
 from tripartite.testing.differences import extrapolated_difference
 from tripartite.testing.gradient_report import GradientReport, GradientRow, judge
 
@@ -60,6 +61,10 @@ def gradient_check(
     **Raises:** `ValueError` in float32, without parameters, for a loss that is not a scalar, or if
     neither mode can differentiate it.
     """
+    require_counts(directions=directions)
+    require_count("seed", seed, 0)
+    require_above_zero("tolerance", tolerance, "it is relative to the largest derivative")
+    require_above_zero("step", step, "it is the first relative step")
     chosen = _chosen(at, where)
     parameters, rest = eqx.partition(at, chosen)
     _require_float64(parameters)
@@ -93,7 +98,7 @@ def _require_float64(parameters: PyTree[Any]) -> None:
     leaves = jax.tree.leaves(parameters)
     if not leaves:
         raise ValueError(
-            "gradient_check found no floating-point array to differentiate by: pass a model or a "
+            "at must hold floating-point arrays to differentiate by, got none: pass a model or a "
             "tree of arrays, and let `where` pick some of them."
         )
     dtypes = {str(leaf.dtype) for leaf in leaves}

@@ -19,6 +19,7 @@ from tripartite.attention import (
     softmax_attention,
 )
 from tripartite.core.arguments import checked
+from tripartite.core.errors import require_counts
 from tripartite.proofs.attention.inputs import draw
 from tripartite.proofs.certificate import Claim
 
@@ -111,6 +112,7 @@ def error_against_features(
     normalised tokens has 16, the error falls as m^(-1/2) at 1; `features` the numbers m; `seeds`
     how many independent draws of tokens and features.
     """
+    require_counts(seeds=seeds)
     return _feature_errors(float(squared_length), features, seeds, jnp.result_type(float).name)
 
 
