@@ -27,7 +27,7 @@ UNTOLD = {
             "attention.Presented", "attention.ReadingCircuit", "core.ParameterInfo",
             "core.Spikes", "fit.FitError",
             "fit.Packing", "proofs.Certificate", "proofs.Check", "testing.GradientReport",
-            "testing.GradientRow", "testing.Report",
+            "testing.Report",
         ),
         _RETURNED,
     ),

@@ -35,7 +35,7 @@ GAP = synapses.GapJunction(0.1)
 MISTAKES = {
     # Populations
     "rest has 3 values for a population of 2: give 2": lambda: leaky(2, rest=np.zeros(3)),
-    "a population's size must be a whole number, at least 1": lambda: leaky(0),
+    "n must be a whole number, at least 1": lambda: leaky(0),
     r"\['rest'\] cannot vary in a LIF that is already made": lambda: networks.population(
         cells.LIF(), 2, rest=np.zeros(2)
     ),

@@ -112,9 +112,7 @@ def simulate(
     """
     require_counts(max_steps=max_steps, max_spikes=max_spikes)
     require_tolerances(rtol=rtol, atol=atol)
-    span = begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
-    if end <= begin:
-        raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
+    span = begin, end = _span(t0, t1)
     model = _ready(model, dt, mapped=is_mapped((model, stimulus, y0, key)))
     _check_needs(model, dt, key)
     y0 = model.init() if y0 is None else y0
@@ -149,6 +147,14 @@ def simulate(
         reached = products_reached(options["solver"], solution.solver_state, start)
         solution = _flattened(solution, plan, solved)
         return check_result(solution, model, stimulus, y0, reached, throw=throw)
+
+
+def _span(t0: float, t1: float) -> tuple[float, float]:
+    """**Raises:** `ValueError` for times that are not known, or out of order."""
+    begin, end = concrete_float("t0", t0), concrete_float("t1", t1)
+    if end <= begin:
+        raise ValueError(f"t1 must be after t0, got t0 = {begin} ms and t1 = {end} ms.")
+    return begin, end
 
 
 def _waiting(progress: bool | None, call: dict[str, Any]) -> Waiting:

@@ -14,9 +14,10 @@ from tripartite.core.errors import require_counts
 _MODES = ("fixed-point", "ode")
 
 
-def check_sizes(num_heads: int, query_size: int, **others: int | None) -> None:
+def check_sizes(num_heads: int, query_size: int, *others: int | None) -> None:
     """**Raises:** `ValueError` if there is no head, not one channel for each, or no size."""
-    require_counts(**others)
+    names = ("key_size", "value_size", "output_size", "qk_size", "vo_size")
+    require_counts(**dict(zip(names, others, strict=True)))
     if num_heads < 1 or query_size < num_heads:
         raise ValueError(
             "an attention layer needs at least one head and a channel of the query for each, got "

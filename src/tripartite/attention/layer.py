@@ -129,15 +129,7 @@ class AstrocyteAttention(AbstractParametrised):
         steps: int = 256,
         key: PRNGKeyArray,
     ):
-        check_sizes(
-            num_heads,
-            query_size,
-            key_size=key_size,
-            value_size=value_size,
-            output_size=output_size,
-            qk_size=qk_size,
-            vo_size=vo_size,
-        )
+        check_sizes(num_heads, query_size, key_size, value_size, output_size, qk_size, vo_size)
         self.num_heads, self.query_size = num_heads, query_size
         self.key_size = query_size if key_size is None else key_size
         self.value_size = query_size if value_size is None else value_size

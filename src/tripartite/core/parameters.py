@@ -1,7 +1,7 @@
 """Parameters: strongly typed array fields with a unit and a source."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -56,7 +56,9 @@ def _strong(name: str, value: Any) -> Any:
     return jnp.asarray(array, dtype)
 
 
-def _field(default: float | None, metadata: dict[str, Any], convert: Any = _strong) -> Any:
+def _field(
+    default: float | Sequence[float] | None, metadata: dict[str, Any], convert: Any = _strong
+) -> Any:
     """A field whose converter knows its name, by which it refuses what is no number."""
 
     def named(value: Any) -> Any:
@@ -77,7 +79,7 @@ def _may_be_none(field: dataclasses.Field[Any]) -> bool:
 
 @checked
 def parameter(
-    default: float | None,
+    default: float | Sequence[float] | None,
     unit: str,
     *,
     source: str = "",

@@ -52,7 +52,6 @@ def crossing_times(
     **Raises:** `ValueError` for other shapes, or `most` below 1.
     """
     _check_trace(ts, v)
-    require_above_zero("width", width, "it is the width of a sigmoid in mV")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}.")
     return _crossings(ts, v, most, threshold, rearm)
