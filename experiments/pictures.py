@@ -3,6 +3,7 @@
 import gzip
 import math
 import struct
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,30 +40,38 @@ def read_idx(path, axes):
     is of another type or number of axes, or holds more or fewer values than it says.
     """
     path = Path(path)
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path.name} is a damaged gzip file: fetch it again.") from error
+    with open(path, "rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else open(path, "rb") as file:
+            return _values(file, path, axes)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path.name} is a damaged gzip file: fetch it again.") from error
+
+
+def _values(file, path, axes):
+    """No more is read than the header says, whatever a compressed file would unpack to."""
+    start = 4 + 4 * axes
+    raw = file.read(start)
     wanted = bytes((0, 0, UNSIGNED_BYTES, axes))
     if raw[:4] != wanted:
         raise ValueError(
             f"{path.name} begins with {raw[:4].hex() or 'nothing'}, but an IDX file of bytes with "
             f"{axes} axes begins with the magic number {wanted.hex()}: is it another file?"
         )
-    start = 4 + 4 * axes
     if len(raw) < start:
         raise ValueError(f"{path.name} is truncated: it ends within its header.")
-    shape = struct.unpack(f">{axes}I", raw[4:start])
-    expected, found = math.prod(shape), len(raw) - start
-    if expected != found:
-        what = "truncated" if found < expected else "too long"
+    shape = struct.unpack(f">{axes}I", raw[4:])
+    expected = math.prod(shape)
+    # A byte of a gzip file stands for 1,032 at most.
+    values = file.read(min(expected, 1032 * path.stat().st_size) + 1)
+    if len(values) != expected:
+        what, found = ("truncated", len(values)) if len(values) < expected else ("too long", "more")
         raise ValueError(
             f"{path.name} is {what}: its header says {shape}, which is {expected} bytes, and "
             f"{found} follow. Fetch it again."
         )
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def load(folder=SMALL, part="train", classes=10):

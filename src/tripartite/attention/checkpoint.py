@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +19,8 @@ _LAYOUT = (
     "A checkpoint is a folder with config.json, model.safetensors and, for reading text, "
     "tokenizer.json, or the id of one on the Hugging Face Hub, owner/name."
 )
+# No size of a checkpoint comes near it; shapes of several such are still numbers of 64 bits.
+_LARGEST = 10_000_000
 _Model = TypeVar("_Model")
 
 
@@ -41,9 +43,12 @@ class Config(NamedTuple):
     def size(self, name: str) -> int:
         """An entry that is a whole number, at least 1."""
         value = self.entries.get(name)
-        if type(value) is not int or value < 1:
+        if type(value) is not int or not 1 <= value <= _LARGEST:
             given = "is missing" if name not in self.entries else f"is {value!r}"
-            raise ValueError(f"{self.path}: {name} {given}; it must be a whole number, at least 1.")
+            raise ValueError(
+                f"{self.path}: {name} {given}; it must be a whole number, at least 1 and at most "
+                f"{_LARGEST}."
+            )
         return value
 
     def positive(self, name: str, default: float) -> float:
@@ -90,6 +95,15 @@ class Tensors(NamedTuple):
         stored = set(self.file.keys())
         return next((spelling for spelling in spellings if spelling in stored), None)
 
+    def require_layers(self, count: int) -> None:
+        """**Raises:** `ValueError` if there are fewer tensors than layers to be made."""
+        held = len(self.file.keys())
+        if count > held:
+            raise ValueError(
+                f"{self.path} holds {held} tensors, too few for the num_hidden_layers of "
+                f"config.json, {count}. The two files must come from the same checkpoint."
+            )
+
     def shape(self, name: str) -> tuple[int, ...]:
         """**Raises:** `ValueError` if there is no such tensor."""
         return tuple(self.file.get_slice(self._found(name)).get_shape())
@@ -107,7 +121,14 @@ class Tensors(NamedTuple):
                 f"{self.path}: tensor {found!r} has shape {given}, but config.json asks for "
                 f"{shape}. The two files must come from the same checkpoint."
             )
-        return _finite(self.path, found, self.file.get_tensor(found))
+        try:
+            values = self.file.get_tensor(found)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise ValueError(
+                f"{self.path}: tensor {found!r} is of a type that NumPy does not have ({error}): "
+                "weights must be floating-point numbers."
+            ) from error
+        return _finite(self.path, found, values)
 
     def _found(self, name: str) -> str:
         found = self.find(name)
@@ -195,9 +216,10 @@ def tokenize(
     tokenizer = _tokenizer(directory)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    if max_tokens is not None:
-        tokenizer.enable_truncation(max_tokens)
-    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    with _Tokenizing(checkpoint_folder(directory) / "tokenizer.json"):
+        if max_tokens is not None:
+            tokenizer.enable_truncation(max_tokens)
+        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
 
 
 @checked
@@ -216,6 +238,19 @@ def token_names(directory: Folder, ids: Sequence[int]) -> list[str]:
     return names
 
 
+class _Tokenizing(AbstractContextManager[None]):
+    """Names the file in what the tokenizers package raises: it has no error class of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is Exception or getattr(kind, "__name__", "") == "PanicException":
+            raise ValueError(
+                f"{self.path} is not the file of a fast tokenizer ({error}). Download it again."
+            ) from error
+
+
 def _tokenizer(directory: Folder) -> Any:
     path = _existing(directory, "tokenizer.json")
     try:
@@ -224,7 +259,8 @@ def _tokenizer(directory: Folder) -> Any:
         raise missing_extra("tokenizers") from error
     if "model" not in _read_json(path):
         raise ValueError(f"{path} has no 'model' entry: it is not the file of a fast tokenizer.")
-    return Tokenizer.from_file(str(path))
+    with _Tokenizing(path):
+        return Tokenizer.from_file(str(path))
 
 
 def _existing(checkpoint: Folder, name: str) -> Path:
@@ -240,7 +276,7 @@ def _existing(checkpoint: Folder, name: str) -> Path:
 def _read_json(path: Path) -> dict:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}). Download it again.") from error
     if not isinstance(value, dict):
         raise ValueError(

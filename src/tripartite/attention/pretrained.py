@@ -214,8 +214,10 @@ def load_bert(directory: Folder, dtype: DTypeLike = float) -> BertEncoder:
     unexpected shape, or is not finite.
     """
     folder = checkpoint_folder(directory)
-    skeleton = eqx.filter_eval_shape(BertEncoder, _config(folder), key=jax.random.key(0))
+    config = _config(folder)
     with open_tensors(folder, "BERT") as tensors:
+        tensors.require_layers(config.num_hidden_layers)
+        skeleton = eqx.filter_eval_shape(BertEncoder, config, key=jax.random.key(0))
         return fill(skeleton, tensors, _SPELLINGS, dtype)
 
 

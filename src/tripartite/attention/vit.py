@@ -217,6 +217,7 @@ def load_vit(directory: Folder, dtype: DTypeLike = float) -> ViTEncoder:
     folder = checkpoint_folder(directory)
     config = _config(folder)
     with open_tensors(folder, "ViT") as tensors:
+        tensors.require_layers(config.num_hidden_layers)
         shapes = eqx.filter_eval_shape(ViTEncoder, config, _classes(tensors), key=jax.random.key(0))
         return fill(shapes, tensors, _SPELLINGS, dtype)
 

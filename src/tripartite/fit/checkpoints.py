@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import equinox as eqx
 import jax
@@ -26,7 +26,9 @@ _UNREADABLE = (
     zlib.error,
     EOFError,
     KeyError,
+    MemoryError,
     NotImplementedError,
+    RecursionError,
     OSError,
     TypeError,
     ValueError,
@@ -78,6 +80,8 @@ def read_checkpoint(path: File) -> Checkpoint:
         raise ValueError(f"there is no checkpoint {path}.")
     try:
         # A file that NumPy cannot read it would leave open.
+        with path.open("rb") as opened:
+            _require_unpacked(opened)
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(bytes(arrays.pop(_HEADER)))
@@ -96,6 +100,14 @@ def read_checkpoint(path: File) -> Checkpoint:
     if header.pop(_CONTENTS, None) != digest(arrays):
         raise ValueError(f"{path} is damaged: its numbers are not those that were written.")
     return Checkpoint(header, arrays)
+
+
+def _require_unpacked(file: BinaryIO) -> None:
+    """**Raises:** `ValueError` for entries larger than the file: a fit's are not compressed."""
+    with zipfile.ZipFile(file) as packed:
+        said = sum(entry.file_size for entry in packed.infolist())
+    if said > os.fstat(file.fileno()).st_size:
+        raise ValueError(f"its entries are said to be {said} bytes")
 
 
 def describe(packing: Any, data: Any, **more: Any) -> dict[str, Any]:
