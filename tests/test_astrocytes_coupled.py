@@ -183,7 +183,7 @@ BAD = {
     r"without jumps or noise, got StochasticGate": lambda: network_of(
         ast.StochasticGate(ast.GChI())
     ),
-    r"a ring needs at least three cells, got 2": lambda: ast.ring(2),
+    r"count must be a whole number, at least 3, got 2": lambda: ast.ring(2),
     r"glutamate has shape \(3,\) and the network 2 cells": lambda: tp.simulate(
         network_of(), np.zeros(3), t1=10.0, dt=1.0
     ),

@@ -214,7 +214,7 @@ def test_parameters_that_must_be_positive(name, value):
         ({"gauge": "slow"}, 'gauge must be "fast"'),
         ({"t_write": 2.0}, r"t_write = 2.0 ms is too short .* give at least 18 ms"),
         ({"t_read": 3.0}, "has not come to rest 3.0 ms after query 0 was presented"),
-        ({"t_read": -1.0}, "t1 must be after t0"),
+        ({"t_read": -1.0}, "t_read must be positive and finite, got -1.0"),
         ({"dt": -1.0}, "dt must be positive"),
         ({"mask": jnp.zeros(TOKENS, bool)}, "nothing was written"),
         ({"mask": jnp.ones(TOKENS + 1, bool)}, "mask must be boolean"),

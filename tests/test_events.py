@@ -208,7 +208,7 @@ def test_a_full_buffer_is_a_result_that_says_what_to_raise():
     with pytest.raises(tp.core.errors.SolveError, match=re.escape(text)):
         tp.simulate(leaky(), 30.0, t1=60.0, max_spikes=2)
     for wrong in (0, 2.5, True):
-        with pytest.raises(ValueError, match="max_spikes must be a whole number, at least 1, got"):
+        with pytest.raises(ValueError, match="max_spikes must be a whole number"):
             tp.simulate(leaky(), 30.0, t1=60.0, max_spikes=wrong)
 
 

@@ -178,7 +178,10 @@ def test_an_axon_is_fitted_from_twenty_random_starts(setting, key):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: fit.CurrentClamp(3.0, t1=1.0), "must be a stimulus with a leading axis of sweeps"),
+        (
+            lambda: fit.CurrentClamp(3.0, t1=1.0),
+            "stimuli must be an AbstractStimulus, such as",
+        ),
         (
             lambda: fit.CurrentClamp(tp.stimuli.Step(1.0), t1=1.0),
             "needs the same leading axis, one entry per sweep",
@@ -208,11 +211,11 @@ def test_an_axon_is_fitted_from_twenty_random_starts(setting, key):
             "needs a channel or a cell with channels, got LIF",
         ),
         (
-            lambda: fit.least_squares(PASSIVE, None, None, starts=2),
+            lambda: fit.least_squares(PASSIVE, print, None, starts=2),
             "random starts need a key, and nothing else does",
         ),
         (
-            lambda: fit.least_squares(PASSIVE, None, None, stages=()),
+            lambda: fit.least_squares(PASSIVE, print, None, stages=()),
             "at least one stage and one iteration, got 0 stages",
         ),
         (

@@ -196,7 +196,7 @@ def test_nested_memory_grows_with_the_root_of_the_steps():
 
 
 def test_ways_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"gradient must be one of .* got 'checkpoint'"):
+    with pytest.raises(ValueError, match=r"adjoint must be one of .* got 'checkpoint'"):
         tp.simulate(SQUID, 10.0, t1=0.5, dt=0.05, adjoint="checkpoint")
     with pytest.raises(ValueError, match="cannot fail and carries nothing from step to step"):
         tp.simulate(SQUID, 10.0, t1=0.5, dt=0.05, adjoint="linearised", solver=diffrax.Kvaerno3())

@@ -2,6 +2,7 @@
 
 import re
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -201,12 +202,7 @@ WRONG = [
 
 
 def _named(solution, name):
-    return _Record(solution.ts, {name: solution.ys["v"]})
-
-
-class _Record:
-    def __init__(self, ts, ys):
-        self.ts, self.ys = ts, ys
+    return eqx.tree_at(lambda s: s.ys, solution, {name: solution.ys["v"]})
 
 
 @pytest.mark.parametrize(("act", "words"), WRONG, ids=[words for _, words in WRONG])

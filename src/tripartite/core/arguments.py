@@ -86,15 +86,24 @@ def require(name: str, value: Any, kind: Any) -> None:
         raise ValueError(f"{name} must be {in_words(kind)}, got {given}.")
 
 
-def require_fields(module: Any) -> None:
+def require_fields(module: Any, *, numbers: bool = True) -> None:
     """What a dataclass, such as a module, is made of has to be what its fields are declared to be.
+
+    **Arguments:** `numbers=False` passes over fields of numbers and arrays.
 
     **Raises:** `ValueError` if it is not.
     """
     for field in dataclasses.fields(module):
         value = getattr(module, field.name)
-        if not _is_default(value, field.default):
+        told = numbers or not _is_of_numbers(field.type)
+        if told and not _is_default(value, field.default):
             require(f"{type(module).__name__}.{field.name}", value, field.type)
+
+
+def _is_of_numbers(kind: Any) -> bool:
+    """Whether an annotation allows a number, or an array or a tree of them."""
+    kinds = [x for x in (kind, *get_args(kind)) if isinstance(x, type)]
+    return any(x is float or issubclass(x, jax.Array | AbstractArray | PyTree) for x in kinds)
 
 
 def _is_default(value: Any, default: Any) -> bool:

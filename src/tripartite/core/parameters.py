@@ -148,7 +148,8 @@ class AbstractParametrised(eqx.Module):
     """
 
     def __check_init__(self) -> None:
-        require_fields(self)
+        # A model of one's own may say float and hold an array.
+        require_fields(self, numbers=False)
         for name, info, value in parameters_of(self):
             _check_value(type(self).__name__, name, info, value)
 
