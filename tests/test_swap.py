@@ -198,7 +198,7 @@ def test_maps_that_do_not_fit(encoder, features, message):
 
 def test_a_model_without_open_attention():
     with pytest.raises(
-        ValueError, match=r"takes a transformer whose attention is open .*got Linear"
+        ValueError, match=r"model must be an AbstractEncoder, such as .*got Linear"
     ):
         swap_attention(eqx.nn.Linear(2, 2, key=jax.random.key(0)), EluPlusOne())
 
