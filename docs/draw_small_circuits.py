@@ -22,8 +22,8 @@ def table(found):
     ]
     for run in found["learned"]:
         steps = " + ".join(f"{n:,}" for n in run["steps"])
-        origin = f"grown from {run['features'] // 2}, " if "grown_from" in run else ""
-        name = f"learned: {origin}{steps} steps, {run['sentences']:,} sentences"
+        origin = f"{run['features'] // 2} divided" if "grown_from" in run else run["begun_at"]
+        name = f"learned from {origin}: {steps} steps, {run['sentences']:,} sentences"
         cost = run["training_cpu_s"]
         lines.append(row(run["features"], name, run["results"], cost))
     for count, results in found["random"].items():

@@ -146,8 +146,8 @@ def layers_of(maps: Any) -> tuple[Any, ...]:
     return tuple(jax.tree.map(lambda x, n=n: x[n], maps) for n in range(count))
 
 
-def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float]:
-    """Both stages: the maps and the CPU seconds that they cost."""
+def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float, int]:
+    """Both stages: the maps, the CPU seconds that they cost, and how many sentences there were."""
     began = time.process_time()
     texts = training_text(options.seed)
     held_out = set(read_kinds(options.sentences)[1])
@@ -167,7 +167,7 @@ def learn(encoder: BertEncoder, options: argparse.Namespace) -> tuple[Any, float
             kept = options.out.with_suffix(f".{name}.eqx")
             maps, _, _, spent = train(maps, loss, teacher, part, rate, kept)
             cost += float(spent)
-    return maps, cost
+    return maps, cost, len(texts)
 
 
 def main() -> None:
@@ -185,12 +185,14 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="where to write the results, as JSON")
     options = parser.parse_args()
     encoder = load_bert(options.checkpoint, jnp.float32)
-    maps, cost = learn(encoder, options)
+    maps, cost, sentences = learn(encoder, options)
     save_feature_maps(options.out, layers_of(maps), dtype=jnp.float16)
     kept = load_feature_maps(options.out, jnp.float32)
     found = results(encoder, kept, options.checkpoint, options.sentences)
     report = {
-        "features": kept[0].query_weights.shape[1],
+        "features": options.features,
+        "begun_at": "keys",
+        "sentences": sentences,
         "hidden": options.hidden,
         "steps": [options.attention_steps, options.embedding_steps],
         "rates": [options.attention_rate, options.embedding_rate],
