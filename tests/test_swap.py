@@ -197,9 +197,7 @@ def test_maps_that_do_not_fit(encoder, features, message):
 
 
 def test_a_model_without_open_attention():
-    with pytest.raises(
-        ValueError, match=r"model must be an AbstractEncoder, such as .*got Linear"
-    ):
+    with pytest.raises(ValueError, match=r"model must be an AbstractEncoder, such as .*got Linear"):
         swap_attention(eqx.nn.Linear(2, 2, key=jax.random.key(0)), EluPlusOne())
 
 
