@@ -39,6 +39,7 @@ _COMES_FROM = {
     "AbstractDynamics": "an AbstractDynamics, such as cells.HodgkinHuxley()",
     "AbstractEncoder": "an AbstractEncoder, such as attention.load_bert returns",
     "AbstractFeatureMap": "an AbstractFeatureMap, such as attention.EluPlusOne()",
+    "AbstractFlow": "one of solvers.Exponential(), Pade() and CrankNicolson()",
     "AbstractStimulus": "an AbstractStimulus, such as stimuli.Step(10.0)",
     "Edges": "networks.Edges, such as networks.all_to_all(2, 2)",
     "GapJunctions": "GapJunctions, such as networks.gap_junctions(edges)",

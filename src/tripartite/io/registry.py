@@ -5,7 +5,7 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import diffrax
@@ -29,7 +29,7 @@ from tripartite import (
     synapses,
 )
 
-Declared = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
+Declared = Iterable[Any] | Mapping[str, Any]
 
 # A file's names are looked up here and nowhere else: nothing is imported because a file says so.
 _OURS = (

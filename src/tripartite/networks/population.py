@@ -35,7 +35,8 @@ class Population(AbstractRelaxation):
 
     # Equinox runs this beside the check of the fields, which it does not replace.
     def __check_init__(self) -> None:
-        require_count("size", self.size, 1)
+        # A projection without edges has synapses of no unit.
+        require_count("size", self.size, 0)
 
     def each(self, function: Callable[..., Any], *args: Any) -> Any:
         """`function(unit, *args)` for every unit: arrays with a leading axis of `size` are spread.
