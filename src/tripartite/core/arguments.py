@@ -103,8 +103,9 @@ def require_fields(module: Any, *, numbers: bool = True) -> None:
 
 def _is_of_numbers(kind: Any) -> bool:
     """Whether an annotation allows a number, or an array or a tree of them."""
-    kinds = [x for x in (kind, *get_args(kind)) if isinstance(x, type)]
-    return any(x is float or issubclass(x, jax.Array | AbstractArray | PyTree) for x in kinds)
+    kinds = get_args(kind) if get_origin(kind) in _UNIONS else (kind,)
+    numbers = jax.Array | AbstractArray | PyTree
+    return any(x is float or (isinstance(x, type) and issubclass(x, numbers)) for x in kinds)
 
 
 def _is_default(value: Any, default: Any) -> bool:
