@@ -135,8 +135,11 @@ def test_riccati_is_the_fixed_point_of_value_iteration_and_the_cost_of_its_polic
     ],
 )
 def test_it_learns_the_linear_quadratic_regulator(seed):
-    """Within 5 % of Riccati's cost; nothing is cheaper, but for the steps left out."""
-    learner = lq.train(2000, 4, jax.random.key(seed))
+    """Within 5 % of Riccati's cost; nothing is cheaper, but for the steps left out.
+
+    After half as many steps seed 2 is at 5.8 %.
+    """
+    learner = lq.train(4000, 4, jax.random.key(seed))
     assert 1.0 - 1e-4 < lq.ratio(learner, jax.random.key(99)) < 1.05
 
 
