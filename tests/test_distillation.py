@@ -62,9 +62,8 @@ def test_what_is_trained_is_what_swap_attention_runs(encoder, teacher, swapped):
         np.testing.assert_allclose(embeddings[row], mean / np.linalg.norm(mean), atol=1e-11)
 
 
-@pytest.mark.parametrize(
-    "loss", ["attention_loss", pytest.param("embedding_loss", marks=pytest.mark.gate)]
-)
+@pytest.mark.gate
+@pytest.mark.parametrize("loss", ["attention_loss", "embedding_loss"])
 def test_losses_fall_and_a_training_cut_off_goes_on_the_same(teacher, loss, tmp_path, monkeypatch):
     loss = getattr(distillation, loss)
     batches = [batch_of(0)] * 100
