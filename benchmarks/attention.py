@@ -47,8 +47,9 @@ def measure(options):
     ):
         with fleet(group, options) as line:
             for tokens in sizes:
-                ask = lambda row, n=tokens: request_of(row, n)  # noqa: E731
-                found = rounds(group, line, ask, repeat, scale=1e3)
+                found = rounds(
+                    group, line, lambda row, n=tokens: request_of(row, n), repeat, scale=1e3
+                )
                 for row in group:
                     if row.name in found:
                         row.found.setdefault("times", {})[str(tokens)] = found[row.name]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nonsense import UNTOLD, examples, public
+from tripartite.core.arguments import require
 
 # The field that a preset's argument becomes, by which the error names it.
 FIELDS = {
@@ -140,3 +141,9 @@ def test_every_public_callable_has_a_case():
 def test_every_argument_of_what_is_public_is_named():
     bad = [one for name, x in cases(("",)).items() for one in complaints(name, *x)]
     assert not bad, "\n".join(bad)
+
+
+@pytest.mark.parametrize("value", [1j, np.complex64(1j), np.array(1j), jnp.asarray(1j)])
+def test_a_complex_number_is_not_taken_for_a_real_one(value):
+    with pytest.raises(ValueError, match="x must be a finite number, got"):
+        require("x", value, float)

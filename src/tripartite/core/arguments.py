@@ -182,9 +182,9 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, jax.core.Tracer | jax.ShapeDtypeStruct):
-        return value.shape == () and _is_numeric(value.dtype)
+        return value.shape == () and _is_real(value.dtype)
     if isinstance(value, jax.Array | np.ndarray | np.generic):
-        return value.shape == () and _is_numeric(value.dtype) and bool(np.isfinite(float(value)))
+        return value.shape == () and _is_real(value.dtype) and math.isfinite(float(value))
     return isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -194,6 +194,10 @@ def _is_array(value: Any) -> bool:
     if isinstance(value, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic):
         return _is_numeric(value.dtype) or jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
     return isinstance(value, bool | int | float | complex)
+
+
+def _is_real(dtype: Any) -> bool:
+    return _is_numeric(dtype) and not jnp.issubdtype(dtype, np.complexfloating)
 
 
 def _is_numeric(dtype: Any) -> bool:
